@@ -1,0 +1,264 @@
+//! What `agentsmith.yml` means once it is read, checked and completed with defaults.
+//!
+//! Everything above works with these types and never with the raw file. Built by `load`; cheap to share.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::ticket::PlatformKind;
+
+/// The whole file. Projects and pipelines that contain mistakes are not in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// By name, in file order.
+    pub projects: IndexMap<String, Arc<Project>>,
+    /// By name: the file's own and the built-in presets that it does not replace.
+    pub pipelines: IndexMap<String, Arc<Pipeline>>,
+    /// How this process works.
+    pub agent: Agent,
+    /// How webhooks are received.
+    pub webhooks: Webhooks,
+}
+
+/// One project: where its tickets and its source are, and which pipeline runs for which label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// Its name in the file.
+    pub name: String,
+    /// Where the code lives, if the project says so.
+    pub source: Option<Source>,
+    /// Where the tickets live.
+    pub tracker: Tracker,
+    /// The project's default pipeline.
+    pub pipeline: Option<String>,
+    /// Which label starts which pipeline.
+    pub trigger: Trigger,
+    /// Whether and how often the tracker is polled.
+    pub polling: Polling,
+}
+
+/// Where a project's code lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A repository on one of the hosts.
+    Remote {
+        /// Which host.
+        host: SourceHost,
+        /// The repository's page.
+        url: Url,
+    },
+    /// A repository on this machine.
+    Local(PathBuf),
+}
+
+/// Hosts of repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceHost {
+    /// GitHub.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Azure Repos.
+    AzureRepos,
+}
+
+/// One configured instance of a platform. Two equal trackers may share a client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracker {
+    /// Base of the API calls, without a trailing slash.
+    pub api_url: Url,
+    /// The page of the tracker that a person opens, without a trailing slash.
+    pub web_url: Url,
+    /// What names the tracker below the API base.
+    pub place: Place,
+    /// The credentials; `None` when the environment does not have them.
+    pub credentials: Option<Credentials>,
+}
+
+impl Tracker {
+    /// The platform it is an instance of.
+    pub fn platform(&self) -> PlatformKind {
+        match self.place {
+            Place::GitHub { .. } => PlatformKind::GitHub,
+            Place::GitLab { .. } => PlatformKind::GitLab,
+            Place::AzureDevOps { .. } => PlatformKind::AzureDevOps,
+            Place::Jira { .. } => PlatformKind::Jira,
+        }
+    }
+}
+
+/// What names a tracker on its platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A repository.
+    GitHub {
+        /// User or organization.
+        owner: String,
+        /// Name without `.git`.
+        repo: String,
+    },
+    /// A project by its full path.
+    GitLab {
+        /// `group/sub/name`.
+        path: String,
+    },
+    /// A project of an organization or collection; `api_url` is the collection.
+    AzureDevOps {
+        /// Name of the project.
+        project: String,
+        /// States that count as open.
+        open_states: Vec<String>,
+    },
+    /// A site, or one project of it.
+    Jira {
+        /// Key of the project; `None` for the whole site.
+        project: Option<String>,
+    },
+}
+
+/// What a tracker is called with. Never printed.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The account, where the platform wants one (Jira: the e-mail).
+    pub user: Option<String>,
+    /// The token: trimmed, not empty, visible ASCII.
+    pub token: SecretString,
+}
+
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        self.user == other.user && self.token.expose_secret() == other.token.expose_secret()
+    }
+}
+
+/// Which label starts which pipeline.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trigger {
+    /// Used when no label matches.
+    pub default_pipeline: Option<String>,
+    /// Trigger label to pipeline, in file order; the first that the ticket carries wins.
+    pub pipeline_from_label: IndexMap<String, String>,
+}
+
+impl Trigger {
+    /// The trigger labels, in file order.
+    pub fn labels(&self) -> Vec<String> {
+        self.pipeline_from_label.keys().cloned().collect()
+    }
+}
+
+/// Whether and how often a tracker is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polling {
+    /// Off by default: an operator decides who spends quota.
+    pub enabled: bool,
+    /// Pause between two polls, before jitter.
+    pub interval: Duration,
+    /// How far a pause may be stretched or shortened at random, 0 to 100.
+    pub jitter_percent: u8,
+}
+
+/// Steps that run for a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// Limit for the whole run.
+    pub timeout: Duration,
+    /// What happens to a run that a crash broke off.
+    pub retry: Retry,
+    /// In order; the first failure ends the run.
+    pub steps: Vec<Step>,
+    /// True for a pipeline that comes with the program.
+    pub built_in: bool,
+}
+
+/// What happens to a run that a crash broke off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Retry {
+    /// Run it again from the start; the steps must be idempotent.
+    #[default]
+    OnCrash,
+    /// Fail it and say why.
+    Never,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A shell command.
+    Run {
+        /// Given to `sh -c` as it stands; nothing is substituted.
+        command: String,
+    },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run { command } => f.write_str(command.lines().next().unwrap_or_default()),
+        }
+    }
+}
+
+/// How this process works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// The queue consumer.
+    pub queue: Queue,
+    /// Both leader leases.
+    pub leader: Leader,
+    /// Heartbeats and reconcilers.
+    pub lifecycle: LifecycleTimes,
+    /// Root of workspaces and run logs.
+    pub data_dir: PathBuf,
+}
+
+/// The queue consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// Jobs this process runs at once.
+    pub max_parallel_jobs: NonZeroUsize,
+    /// Longest single wait on an empty queue.
+    pub consume_block: Duration,
+    /// How long running jobs may go on after a stop was asked for.
+    pub shutdown_grace: Duration,
+    /// Pause between attempts to reach a Redis that is away.
+    pub redis_retry_interval: Duration,
+}
+
+/// Leader leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leader {
+    /// How long a lease lasts.
+    pub lease: Duration,
+    /// How often it is renewed; less than half of `lease`.
+    pub renew: Duration,
+}
+
+/// Heartbeats and reconcilers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LifecycleTimes {
+    /// How long a running job counts as alive after a heartbeat.
+    pub heartbeat_ttl: Duration,
+    /// How often the heartbeat is sent; less than half of `heartbeat_ttl`.
+    pub heartbeat_renew: Duration,
+    /// Pause between two scans for stale jobs.
+    pub stale_scan: Duration,
+    /// Pause between two passes of the enqueued reconciler.
+    pub reconcile_interval: Duration,
+}
+
+/// How webhooks are received.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Accept deliveries of a platform for which no secret is configured.
+    pub allow_unsigned: bool,
+}

@@ -1,0 +1,1 @@
+//! The one retry and rate-limit layer.

@@ -1,0 +1,150 @@
+//! The remote platforms: one trait, its outcomes, one folder per platform.
+//!
+//! Only this room calls platforms. Who calls: poll and housekeeping (listings), the claim service and the consumer
+//! (read, transition, comment). What must stay true: a failed listing is an error and never an empty list; a write
+//! demands a [`WriteRight`] and is refused once that has run out; a transition touches lifecycle labels only.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::job::WriteRight;
+use crate::lifecycle::Lifecycle;
+use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
+
+pub mod github;
+pub mod http;
+
+/// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The platform asked us to wait.
+    #[error("rate limited ({reason}), next call in {} s", retry_after.as_secs())]
+    RateLimited {
+        /// How long to leave this tracker alone.
+        retry_after: Duration,
+        /// What the platform said, such as `primary limit`.
+        reason: String,
+    },
+    /// The ticket or the tracker does not exist, or the token may not see it.
+    #[error("{what} not found: {cure}")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+        /// What a person can do.
+        cure: String,
+    },
+    /// It lives somewhere else now.
+    #[error("{what} has moved to {to}: {cure}")]
+    Moved {
+        /// What was looked for.
+        what: String,
+        /// Where it is now.
+        to: String,
+        /// What a person can do.
+        cure: String,
+    },
+    /// The credentials are missing, wrong, expired or too weak.
+    #[error("{what}: {cure}")]
+    Unauthorized {
+        /// What was refused.
+        what: String,
+        /// What a person can do.
+        cure: String,
+    },
+    /// Somebody else wrote at the same moment, or the write right ran out.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// The network or the platform failed. Worth a retry.
+    #[error("{0}")]
+    Transport(String),
+    /// The platform refused the request for good.
+    #[error("{what} refused with status {status}: {message}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the platform said, shortened.
+        message: String,
+    },
+    /// The answer is not what the platform documents.
+    #[error("{what} answered something unreadable: {detail}")]
+    Malformed {
+        /// What was asked.
+        what: String,
+        /// What is wrong with the answer.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// True when the same call may succeed later without anybody acting.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Transport(_) | Self::Conflict(_))
+    }
+
+    /// How long the platform asked us to wait, if it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+}
+
+/// A platform's answer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing<'a> {
+    /// Open tickets with any of these trigger labels.
+    Discovery(&'a [String]),
+    /// Tickets whose label shows this state, whether or not they carry a trigger label.
+    Lifecycle(Lifecycle),
+}
+
+/// A comment on a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// Identifies the comment for ever. It is hidden in the text, so that the same comment is not written twice.
+    pub marker: String,
+    /// Markdown; each platform turns it into its own format.
+    pub body: String,
+    /// Look for the marker first: an earlier attempt may have written this comment.
+    pub may_exist: bool,
+}
+
+/// What the start-up check of a tracker found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// What is reachable, for the log: `org/my-api as octocat`.
+    pub summary: String,
+    /// Something a person should know although calls will work.
+    pub warning: Option<String>,
+}
+
+/// One configured tracker on one platform.
+#[async_trait]
+pub trait Platform: Send + Sync + 'static {
+    /// Which platform this is.
+    fn kind(&self) -> PlatformKind;
+
+    /// One request that tells whether the credentials are good, the tracker is visible and labels can be written.
+    async fn check_access(&self) -> Result<Access>;
+
+    /// All pages of a listing, oldest first, no pull requests. Costs no quota when nothing changed, where the
+    /// platform honours conditional requests. A failure on any page fails the listing.
+    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>>;
+
+    /// Reads one ticket as it is now.
+    async fn read(&self, ticket: &str) -> Result<Ticket>;
+
+    /// Shows `to` on the ticket (`None`: no lifecycle label) and removes every other lifecycle label. Touches no other
+    /// label. Verified by what the platform returns; returns the labels as they are now.
+    async fn transition(&self, right: &dyn WriteRight, to: Option<Lifecycle>) -> Result<Labels>;
+
+    /// Writes a comment.
+    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()>;
+}

@@ -1,0 +1,178 @@
+//! The store's contract: leases, claim locks, claim records, the fair job queue, heartbeats, recovery.
+//!
+//! Two backends keep it: `redis` for any number of replicas, `embedded` for one box. One conformance suite
+//! (`tests/store.rs`) runs on both. Only this room speaks Redis. Who calls: the leader loop (leases), the claim
+//! service (locks and records), the consumer (queue), housekeeping (recovery and look-ups).
+//!
+//! What must stay true: every multi-key change is atomic; a ticket has at most one live job; epochs rise with every
+//! take, also across a loss of the data; a write with a stale epoch changes nothing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
+use crate::ticket::TicketKey;
+
+pub mod embedded;
+pub mod redis;
+
+/// Why the store could not answer. Expected refusals are outcomes, not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store cannot be reached or did not answer in time. Worth a retry.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// The store answered with something that it should not hold. Not worth a retry.
+    #[error("store holds malformed data: {0}")]
+    Malformed(String),
+}
+
+/// The store's answer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A lease that at most one process holds at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LeaseName {
+    /// Polls the platforms.
+    Poller,
+    /// Runs the reconcilers.
+    Housekeeping,
+}
+
+impl LeaseName {
+    /// The word in the store's key, in logs and on `/health`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Poller => "poller",
+            Self::Housekeeping => "housekeeping",
+        }
+    }
+}
+
+/// What the store says of an attempt to record a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// The claim is recorded; the caller owns the ticket's next run.
+    New,
+    /// The ticket has a live job already.
+    AlreadyLive(JobState),
+}
+
+/// What a heartbeat learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lease goes on.
+    Renewed,
+    /// The store had lost its data since the take; the job is registered again and the lease goes on.
+    Restored,
+    /// Somebody else has the job, or it is over. The run must stop and write nothing more.
+    Lost,
+}
+
+/// Why a job goes back to the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseReason {
+    /// The consumer gives it back unharmed (shutdown, platform not reachable): the attempt does not count.
+    HandedBack,
+    /// The attempt broke off: the next take is attempt + 1.
+    Broken,
+}
+
+/// A job whose lease lapsed and that is queued again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The ticket.
+    pub key: TicketKey,
+    /// The number of the attempt that broke off.
+    pub attempt: u32,
+    /// Who held it.
+    pub consumer: String,
+}
+
+/// A claim that was recorded and neither made visible nor dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HalfMadeClaim {
+    /// The job it would have become.
+    pub job: Job,
+}
+
+/// How many jobs stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Recorded, not visible yet.
+    pub claiming: u64,
+    /// Waiting, delayed ones included.
+    pub queued: u64,
+    /// Leased.
+    pub running: u64,
+    /// Entries set aside because they could not be read.
+    pub set_aside: u64,
+}
+
+/// The contract. Every method may fail with [`Error::Unavailable`]; none waits longer than about three seconds, except
+/// [`Store::take`] and [`Store::lease_released`], which wait by design and can be dropped at any time without harm.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// `redis` or `embedded`, for logs and `/health`.
+    fn kind(&self) -> &'static str;
+
+    /// Finds out whether the store answers.
+    async fn ping(&self) -> Result<()>;
+
+    // --- leases -------------------------------------------------------------------------------------------------
+
+    /// Tries to become the holder for `ttl`. True also when `holder` holds it already (then it is extended).
+    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool>;
+    /// Extends a lease that `holder` holds. False: it is no longer theirs.
+    async fn renew_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool>;
+    /// Gives a lease up, only if `holder` holds it, and tells the waiting ones.
+    async fn release_lease(&self, name: LeaseName, holder: &str) -> Result<bool>;
+    /// Resolves when some lease was given up. A hint that can get lost: wait on it only beside a timer.
+    async fn lease_released(&self);
+
+    // --- claim --------------------------------------------------------------------------------------------------
+
+    /// Takes the claim lock of a ticket for [`ClaimLock::TTL`]; `None` when somebody else has it.
+    async fn lock_claim(&self, key: &TicketKey) -> Result<Option<ClaimLock>>;
+    /// Releases the lock by compare-and-delete. A lock that has expired meanwhile is no error.
+    async fn unlock_claim(&self, lock: ClaimLock) -> Result<()>;
+    /// Records the claim, unless the ticket has a live job. The job is not visible to consumers yet.
+    async fn record_claim(&self, lock: &ClaimLock, job: &Job) -> Result<Recorded>;
+    /// Makes a recorded claim visible to consumers and wakes one. False: there is no such claim any more.
+    async fn publish_claim(&self, job: &Job) -> Result<bool>;
+    /// Forgets a recorded claim that is not visible yet. False: there is none.
+    async fn drop_claim(&self, job: &Job) -> Result<bool>;
+    /// Up to `limit` claims that were recorded at least `older_than` ago and are still not visible, oldest first.
+    async fn half_made_claims(&self, older_than: Duration, limit: usize) -> Result<Vec<HalfMadeClaim>>;
+
+    // --- queue --------------------------------------------------------------------------------------------------
+
+    /// Takes the next job for `ttl`: round-robin over projects, first in first out inside one. Waits up to `wait` for
+    /// one to appear; `None` when none did. Raises the epoch and the number of the attempt. An entry that cannot be
+    /// read is set aside with a reason and logged.
+    async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>>;
+    /// Heartbeat: extends the lease in the store and, on success, the lease's own deadline.
+    async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal>;
+    /// True when the lease's epoch is still the job's epoch. Ask before each write to a ticket.
+    async fn confirm(&self, lease: &JobLease) -> Result<bool>;
+    /// Records the terminal result, before it is shown on the ticket. The first one stands; returns the one that
+    /// stands, or `None` when the epoch is stale.
+    async fn record_result(&self, lease: &JobLease, result: &RunResult) -> Result<Option<RunResult>>;
+    /// Ends the job. False: the epoch is stale and nothing was changed.
+    async fn finish(&self, lease: &JobLease) -> Result<bool>;
+    /// Puts the job back at the end of its project's queue, visible after `delay`. False: the epoch is stale.
+    async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool>;
+
+    // --- housekeeping -------------------------------------------------------------------------------------------
+
+    /// Puts up to `limit` jobs whose lease lapsed back to the front of their queue; the next take is attempt + 1.
+    async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>>;
+    /// For each ticket the state of its live job; a ticket with a heartbeat but no job counts as running.
+    async fn job_states(&self, keys: &[TicketKey]) -> Result<Vec<Option<JobState>>>;
+    /// How long to wait before the absence of a job may be believed: zero when the store has had its data for at
+    /// least `ttl`, or when nothing can have survived its start (embedded).
+    async fn silence_counts_in(&self, ttl: Duration) -> Result<Duration>;
+    /// How many jobs stand where.
+    async fn counts(&self) -> Result<QueueCounts>;
+}
