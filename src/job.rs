@@ -4,8 +4,8 @@
 //! claim lock or the lease of its job; both implement [`WriteRight`], which a platform demands and checks. Only the
 //! store makes them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -139,10 +139,11 @@ pub struct JobLease {
     pub attempt: u32,
     /// Rises with every take of any job. A stale epoch may write nothing.
     pub epoch: u64,
-    /// Identifies one life of the store's data; differs after the store came back empty.
-    pub generation: String,
+    /// Who took it, as told to the store.
+    pub consumer: String,
     /// A result that an earlier attempt recorded and did not get to show.
     pub earlier_result: Option<RunResult>,
+    generation: Arc<Mutex<String>>,
     deadline: Arc<Deadline>,
 }
 
@@ -161,9 +162,26 @@ impl JobLease {
         (asked_at, ttl): (Instant, Duration),
     ) -> Self {
         let deadline = Arc::new(Deadline { base: asked_at, millis: AtomicU64::new(0) });
-        let lease = Self { job, attempt, epoch, generation, earlier_result, deadline };
+        let generation = Arc::new(Mutex::new(generation));
+        let lease = Self { job, attempt, epoch, consumer: String::new(), earlier_result, generation, deadline };
         lease.extend(asked_at, ttl);
         lease
+    }
+
+    /// For the store alone: names the consumer that took the job.
+    #[must_use]
+    pub fn held_by(self, consumer: impl Into<String>) -> Self {
+        Self { consumer: consumer.into(), ..self }
+    }
+
+    /// Identifies the life of the store's data that knows this lease; differs after the store came back empty.
+    pub fn generation(&self) -> String {
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// For the store alone: a new life of the data knows the lease now. Clones see it too.
+    pub fn adopt_generation(&self, generation: String) {
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
     }
 
     /// Moves the deadline after a renewal that was asked for at `asked_at` and granted for `ttl`.
