@@ -15,6 +15,7 @@ use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
 use crate::ticket::TicketKey;
 
 pub mod embedded;
+mod limits;
 pub mod redis;
 
 /// Why the store could not answer. Expected refusals are outcomes, not errors.

@@ -1,1 +1,23 @@
-//! The Redis backend.
+//! The Redis backend, for any number of replicas. Redis 6.2 or newer, or anything that speaks its protocol (RESP3).
+//!
+//! One file per structure: `leases` (leases, claim locks, heartbeats), `claims`, `queue` (take and wait), `runs`
+//! (everything that acts on a lease), `housekeeping`. `keys` is the table of keys, `scripts` the Lua that makes each
+//! change atomic, `connection` the one shared connection, `announcements` the pub/sub connection that ends waits early.
+//! `docs/redis-keys.md` is the operator's view. Who calls: nobody but through [`RedisStore`].
+//!
+//! What must stay true: a script touches one slot; every script that acts on a lease begins with `fence.lua`; the
+//! server's clock decides about leases, never a client's.
+
+mod announcements;
+mod backend;
+mod claims;
+mod codec;
+mod connection;
+mod housekeeping;
+mod keys;
+mod leases;
+mod queue;
+mod runs;
+mod scripts;
+
+pub use backend::RedisStore;

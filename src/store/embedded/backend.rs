@@ -1,0 +1,207 @@
+//! [`EmbeddedStore`]: the contract over plain data structures behind one mutex.
+//!
+//! Who calls: `app` makes one, everything else sees a `dyn Store`. What must stay true: the mutex is never held across
+//! an await, so a dropped call has either happened or not.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::mutexes::Mutexes;
+use super::queue::{Queue, Taken};
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, WriteRight};
+use crate::store::{
+    Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store,
+};
+use crate::ticket::TicketKey;
+
+/// The store in the memory of this process.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    state: Mutex<State>,
+    job_visible: Notify,
+    lease_free: Notify,
+    generation: String,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    leases: Mutexes<LeaseName>,
+    claim_locks: Mutexes<TicketKey>,
+    queue: Queue,
+}
+
+impl EmbeddedStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            job_visible: Notify::new(),
+            lease_free: Notify::new(),
+            generation: random_token(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lease(&self, taken: Taken, consumer: &str, term: (Instant, Duration)) -> JobLease {
+        let identity = (taken.attempt, taken.epoch, self.generation.clone());
+        JobLease::obtained(taken.job, identity, taken.earlier_result, term).held_by(consumer)
+    }
+}
+
+impl Default for EmbeddedStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn random_token() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    fn kind(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {
+        let (mut state, now) = (self.state(), Instant::now());
+        Ok(state.leases.extend(name, holder, ttl, now) || state.leases.take(name, holder, ttl, now))
+    }
+
+    async fn renew_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {
+        Ok(self.state().leases.extend(name, holder, ttl, Instant::now()))
+    }
+
+    async fn release_lease(&self, name: LeaseName, holder: &str) -> Result<bool> {
+        let freed = self.state().leases.free(&name, holder, Instant::now());
+        if freed {
+            self.lease_free.notify_waiters();
+        }
+        Ok(freed)
+    }
+
+    async fn lease_released(&self) {
+        self.lease_free.notified().await;
+    }
+
+    async fn lock_claim(&self, key: &TicketKey) -> Result<Option<ClaimLock>> {
+        let (token, now) = (random_token(), Instant::now());
+        let obtained = self.state().claim_locks.take(key.clone(), &token, ClaimLock::TTL, now);
+        Ok(obtained.then(|| ClaimLock::obtained(key.clone(), token, now)))
+    }
+
+    async fn unlock_claim(&self, lock: ClaimLock) -> Result<()> {
+        self.state().claim_locks.free(lock.ticket(), lock.token(), Instant::now());
+        Ok(())
+    }
+
+    async fn record_claim(&self, lock: &ClaimLock, job: &Job) -> Result<Recorded> {
+        if lock.ticket() != &job.key {
+            return Err(Error::Malformed(format!("the claim lock of {} does not cover {}", lock.ticket(), job.key)));
+        }
+        self.state().queue.record(job, Instant::now())
+    }
+
+    async fn publish_claim(&self, job: &Job) -> Result<bool> {
+        let published = self.state().queue.publish(job);
+        if published {
+            self.job_visible.notify_waiters();
+        }
+        Ok(published)
+    }
+
+    async fn drop_claim(&self, job: &Job) -> Result<bool> {
+        Ok(self.state().queue.drop_claim(job))
+    }
+
+    async fn half_made_claims(&self, older_than: Duration, limit: usize) -> Result<Vec<HalfMadeClaim>> {
+        Ok(self.state().queue.half_made(older_than, limit, Instant::now()))
+    }
+
+    async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>> {
+        let until = Instant::now() + wait;
+        loop {
+            let mut visible = std::pin::pin!(self.job_visible.notified());
+            // Listening before asking: what becomes visible after the question ends the wait.
+            visible.as_mut().enable();
+            let now = Instant::now();
+            let due = {
+                let queue = &mut self.state().queue;
+                if let Some(taken) = queue.take(consumer, ttl, now) {
+                    return Ok(Some(self.lease(taken, consumer, (now, ttl))));
+                }
+                queue.next_due()
+            };
+            if now >= until {
+                return Ok(None);
+            }
+            let _ = timeout_at(due.map_or(until, |due| due.min(until)), visible).await;
+        }
+    }
+
+    async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal> {
+        let now = Instant::now();
+        if self.state().queue.renew(&lease.job.key, lease.epoch, ttl, now) {
+            lease.extend(now, ttl);
+            Ok(Renewal::Renewed)
+        } else {
+            lease.revoke();
+            Ok(Renewal::Lost)
+        }
+    }
+
+    async fn confirm(&self, lease: &JobLease) -> Result<bool> {
+        Ok(self.state().queue.holds(&lease.job.key, lease.epoch))
+    }
+
+    async fn record_result(&self, lease: &JobLease, result: &RunResult) -> Result<Option<RunResult>> {
+        Ok(self.state().queue.record_result(&lease.job.key, lease.epoch, result))
+    }
+
+    async fn finish(&self, lease: &JobLease) -> Result<bool> {
+        Ok(self.state().queue.finish(&lease.job.key, lease.epoch))
+    }
+
+    async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool> {
+        let due = (!delay.is_zero()).then(|| Instant::now() + delay);
+        let released = self.state().queue.release(&lease.job.key, lease.epoch, reason, due);
+        if released {
+            // Also for a delayed job: those who wait must learn when it is due.
+            self.job_visible.notify_waiters();
+        }
+        Ok(released)
+    }
+
+    async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>> {
+        let (recovered, visible) = self.state().queue.recover_lapsed(limit, Instant::now());
+        if visible {
+            self.job_visible.notify_waiters();
+        }
+        Ok(recovered)
+    }
+
+    async fn job_states(&self, keys: &[TicketKey]) -> Result<Vec<Option<JobState>>> {
+        let state = self.state();
+        Ok(keys.iter().map(|key| state.queue.state(key)).collect())
+    }
+
+    async fn silence_counts_in(&self, _ttl: Duration) -> Result<Duration> {
+        Ok(Duration::ZERO)
+    }
+
+    async fn counts(&self) -> Result<QueueCounts> {
+        Ok(self.state().queue.counts())
+    }
+}

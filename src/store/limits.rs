@@ -1,0 +1,34 @@
+//! The numbers both backends keep to.
+//!
+//! Who calls: the backends. What must stay true: nothing the store holds grows without bound.
+
+use super::Error;
+use crate::job::RunResult;
+
+/// Live jobs at a time. Far above any backlog a person would let stand, and about 100 MB of Redis at the most usual
+/// size of a job; beyond it something floods us and must be seen.
+pub(super) const MAX_LIVE_JOBS: usize = 100_000;
+
+/// Bytes of a recorded comment. No platform shows more than about as many characters in one comment.
+pub(super) const MAX_COMMENT_BYTES: usize = 64 * 1024;
+
+/// What is put in place of the text that was cut off.
+const CUT_MARK: &str = "\n\n… (shortened)";
+
+/// The refusal of a claim that would exceed [`MAX_LIVE_JOBS`]. Unavailable, because it passes when jobs finish.
+pub(super) fn queue_is_full() -> Error {
+    Error::Unavailable(format!(
+        "the queue holds {MAX_LIVE_JOBS} live jobs and takes no more; let consumers work it off, or find out what floods it"
+    ))
+}
+
+/// `result` with its comment cut to [`MAX_COMMENT_BYTES`], at the border of a character.
+pub(super) fn bounded(result: &RunResult) -> RunResult {
+    let mut bounded = result.clone();
+    if bounded.comment.len() > MAX_COMMENT_BYTES {
+        let end = bounded.comment.floor_char_boundary(MAX_COMMENT_BYTES - CUT_MARK.len());
+        bounded.comment.truncate(end);
+        bounded.comment.push_str(CUT_MARK);
+    }
+    bounded
+}

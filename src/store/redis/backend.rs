@@ -1,0 +1,127 @@
+//! [`RedisStore`]: the contract, method by method, in terms of the files beside this one.
+//!
+//! Who calls: `app` makes one, everything else sees a `dyn Store`. What must stay true: no logic here.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Pipeline;
+
+use super::announcements::Announcements;
+use super::claims::{self, End};
+use super::connection::Connection;
+use super::{housekeeping, leases, queue, runs};
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
+use crate::store::{HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store};
+use crate::ticket::TicketKey;
+
+/// The store in a Redis that any number of replicas share.
+#[derive(Debug)]
+pub struct RedisStore {
+    redis: Connection,
+    announcements: Announcements,
+}
+
+impl RedisStore {
+    /// A store at `redis://[user:password@]host[:port][/db]` or `rediss://…` (TLS). Succeeds while Redis is away: it
+    /// connects at the first call, and again whenever the connection was lost.
+    ///
+    /// # Errors
+    /// Only when `url` is not such an address; the text names `REDIS_URL` and never shows the password.
+    pub fn connect(url: &str) -> Result<Self> {
+        let redis = Connection::to(url)?;
+        let announcements = Announcements::of(redis.client().clone());
+        Ok(Self { redis, announcements })
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn kind(&self) -> &'static str {
+        "redis"
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.redis.send(Pipeline::new().cmd("PING").ignore()).await
+    }
+
+    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {
+        leases::acquire(&self.redis, name, holder, ttl).await
+    }
+
+    async fn renew_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {
+        leases::renew(&self.redis, name, holder, ttl).await
+    }
+
+    async fn release_lease(&self, name: LeaseName, holder: &str) -> Result<bool> {
+        leases::release(&self.redis, name, holder).await
+    }
+
+    async fn lease_released(&self) {
+        self.announcements.leases().notified().await;
+    }
+
+    async fn lock_claim(&self, key: &TicketKey) -> Result<Option<ClaimLock>> {
+        leases::lock_claim(&self.redis, key).await
+    }
+
+    async fn unlock_claim(&self, lock: ClaimLock) -> Result<()> {
+        leases::unlock_claim(&self.redis, &lock).await
+    }
+
+    async fn record_claim(&self, lock: &ClaimLock, job: &Job) -> Result<Recorded> {
+        claims::record(&self.redis, lock, job).await
+    }
+
+    async fn publish_claim(&self, job: &Job) -> Result<bool> {
+        claims::end(&self.redis, job, End::Publish).await
+    }
+
+    async fn drop_claim(&self, job: &Job) -> Result<bool> {
+        claims::end(&self.redis, job, End::Drop).await
+    }
+
+    async fn half_made_claims(&self, older_than: Duration, limit: usize) -> Result<Vec<HalfMadeClaim>> {
+        claims::half_made(&self.redis, older_than, limit).await
+    }
+
+    async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>> {
+        queue::take(&self.redis, &self.announcements, (consumer, ttl), wait).await
+    }
+
+    async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal> {
+        runs::renew(&self.redis, lease, ttl).await
+    }
+
+    async fn confirm(&self, lease: &JobLease) -> Result<bool> {
+        runs::confirm(&self.redis, lease).await
+    }
+
+    async fn record_result(&self, lease: &JobLease, result: &RunResult) -> Result<Option<RunResult>> {
+        runs::record_result(&self.redis, lease, result).await
+    }
+
+    async fn finish(&self, lease: &JobLease) -> Result<bool> {
+        runs::finish(&self.redis, lease).await
+    }
+
+    async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool> {
+        runs::release(&self.redis, lease, runs::Back { reason, delay, to_front: false }).await
+    }
+
+    async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>> {
+        housekeeping::recover_lapsed(&self.redis, limit).await
+    }
+
+    async fn job_states(&self, keys: &[TicketKey]) -> Result<Vec<Option<JobState>>> {
+        housekeeping::job_states(&self.redis, keys).await
+    }
+
+    async fn silence_counts_in(&self, ttl: Duration) -> Result<Duration> {
+        housekeeping::silence_counts_in(&self.redis, ttl).await
+    }
+
+    async fn counts(&self) -> Result<QueueCounts> {
+        housekeeping::counts(&self.redis).await
+    }
+}

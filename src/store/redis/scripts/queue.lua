@@ -1,0 +1,125 @@
+-- Put before every script of the queue: the keys, the clock, and the moves that several scripts share.
+--
+-- KEYS, the same for every queue script (they share one slot, see keys.rs):
+--   1 live jobs   2 ring of projects   3 claiming   4 running   5 delayed   6 set aside   7 epoch   8 generation
+-- The keys of one job and of one project are derived from KEYS[1], because take learns their names only inside the
+-- script; the hash tag keeps them in the slot of KEYS[1].
+--
+-- Numbers leave a script as text: a Lua number loses digits after the fourteenth on its way out.
+
+local JOBS, RING, CLAIMING, RUNNING = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local DELAYED, SET_ASIDE, EPOCH, GENERATION = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+
+-- The newest entries that were set aside; more than a person will read, less than Redis will notice.
+local SET_ASIDE_KEPT = 1000
+-- Bytes kept of a job that was set aside: enough to recognise it.
+local SET_ASIDE_BYTES = 2000
+-- Delayed jobs made visible in one go, and unreadable entries skipped in one go: one script stays well below 10 ms.
+local BATCH = 100
+
+local call = redis.call
+local time = call('TIME')
+-- Microseconds since 1970 stay below 2^53 until the year 2255, so they are exact.
+local NOW_MICROS = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local NOW = math.floor(NOW_MICROS / 1000)
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function job_key(ticket)
+  return '{' .. JOBS .. '}:job:' .. ticket
+end
+
+local function project_key(project)
+  return '{' .. JOBS .. '}:project:' .. project
+end
+
+-- The generation of the data, begun now if the data are new. candidate: some random text.
+local function generation(candidate)
+  local known = call('GET', GENERATION)
+  if not known then
+    known = text(NOW) .. '-' .. candidate
+    call('SET', GENERATION, known)
+  end
+  return known
+end
+
+-- A number that no take had before, also when the data were lost: the clock is ahead of every epoch it gave out.
+local function next_epoch()
+  local epoch = math.max((tonumber(call('GET', EPOCH)) or 0) + 1, NOW_MICROS)
+  call('SET', EPOCH, text(epoch))
+  return text(epoch)
+end
+
+-- pcall: an ACL that forbids the channel must not break a script half way. A lost message costs the bound of a wait.
+local function announce(ticket)
+  redis.pcall('PUBLISH', 'agentsmith:announce:jobs', ticket)
+end
+
+-- Makes a job visible. end_of_queue: 'front' or 'back'.
+local function enqueue(ticket, end_of_queue)
+  local project = string.match(ticket, '^[^:]*:(.*):[^:]*$') or ''
+  local push = end_of_queue == 'front' and 'LPUSH' or 'RPUSH'
+  if call(push, project_key(project), ticket) == 1 then
+    call('RPUSH', RING, project)
+  end
+  call('HSET', JOBS, ticket, 'queued')
+end
+
+-- Takes every trace of a job away.
+local function forget(ticket)
+  call('HDEL', JOBS, ticket)
+  call('ZREM', CLAIMING, ticket)
+  call('ZREM', RUNNING, ticket)
+  call('ZREM', DELAYED, ticket)
+  call('DEL', job_key(ticket))
+end
+
+-- Keeps an unreadable entry for a person to look at. Returns what to log.
+local function note_set_aside(ticket, reason)
+  local fields = redis.pcall('HGETALL', job_key(ticket))
+  local held = fields.err or table.concat(fields, ' ')
+  call('LPUSH', SET_ASIDE, text(NOW) .. ' ' .. ticket .. ' ' .. reason .. ' [' .. string.sub(held, 1, SET_ASIDE_BYTES) .. ']')
+  call('LTRIM', SET_ASIDE, 0, SET_ASIDE_KEPT - 1)
+  return ticket .. ' ' .. reason
+end
+
+local function set_aside(ticket, reason)
+  local note = note_set_aside(ticket, reason)
+  forget(ticket)
+  return note
+end
+
+-- The fields of a job: pipeline, run_id, asked_by, attempt, consumer, verdict, comment; absent ones are ''.
+-- nil and a reason when the job cannot be read.
+local function read_job(ticket)
+  local fields = redis.pcall('HMGET', job_key(ticket), 'pipeline', 'run_id', 'asked_by', 'attempt', 'consumer', 'verdict', 'comment')
+  if fields.err then
+    return nil, 'its job is not a hash'
+  end
+  for index, name in ipairs({ 'pipeline', 'run_id', 'asked_by', 'attempt' }) do
+    if not fields[index] then
+      return nil, 'its job has no ' .. name
+    end
+  end
+  if not tonumber(fields[4]) then
+    return nil, 'its attempt is not a number'
+  end
+  for index = 5, 7 do
+    fields[index] = fields[index] or ''
+  end
+  return fields
+end
+
+-- Makes delayed jobs that are due visible. Returns how many.
+local function promote_due()
+  local due = call('ZRANGEBYSCORE', DELAYED, '-inf', text(NOW), 'LIMIT', 0, BATCH)
+  for _, ticket in ipairs(due) do
+    call('ZREM', DELAYED, ticket)
+    if call('HGET', JOBS, ticket) == 'queued' then
+      enqueue(ticket, 'back')
+    end
+  end
+  return #due
+end

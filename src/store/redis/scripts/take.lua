@@ -1,0 +1,47 @@
+-- Takes the next job: the next project of the ring, the first of its queue.
+-- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation
+-- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment }, { set aside ... } }
+--      or { 'none', { milliseconds until a delayed job is due, or '' }, { set aside ... } }
+
+-- The next entry of the next project that has one.
+local function pop()
+  while true do
+    local project = call('LPOP', RING)
+    if not project then
+      return nil
+    end
+    local ticket = call('LPOP', project_key(project))
+    if ticket then
+      if call('EXISTS', project_key(project)) == 1 then
+        call('RPUSH', RING, project)
+      end
+      return ticket
+    end
+  end
+end
+
+promote_due()
+local aside = {}
+for _ = 1, BATCH do
+  local ticket = pop()
+  if not ticket then
+    local first = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
+    local pause = first[2] and text(math.max(0, tonumber(first[2]) - NOW)) or ''
+    return { 'none', { pause }, aside }
+  end
+  local job, reason = read_job(ticket)
+  if call('HGET', JOBS, ticket) ~= 'queued' then
+    -- A stray entry: the job, if there is one, is somewhere else and stays there.
+    aside[#aside + 1] = note_set_aside(ticket, 'it is not a queued job')
+  elseif not job then
+    aside[#aside + 1] = set_aside(ticket, reason)
+  else
+    local epoch = next_epoch()
+    local attempt = text(tonumber(job[4]) + 1)
+    call('HSET', job_key(ticket), 'attempt', attempt, 'epoch', epoch, 'consumer', ARGV[1], 'taken_at', text(NOW))
+    call('ZADD', RUNNING, text(NOW + tonumber(ARGV[2])), ticket)
+    call('HSET', JOBS, ticket, 'running')
+    return { 'job', { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7] }, aside }
+  end
+end
+return { 'none', { '0' }, aside }
