@@ -74,7 +74,7 @@ impl Live {
     /// Reads the file and keeps it in force until an edit replaces it. Returns what was found as well.
     ///
     /// # Errors
-    /// As [`super::load`].
+    /// As [`super::load()`].
     pub fn start(path: &Path, env: Env) -> Result<(Self, Loaded), Broken> {
         let stamp = Stamp::of(path);
         let content = load::read(path)?;
