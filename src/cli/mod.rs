@@ -1,5 +1,8 @@
 //! Command line.
 
+pub mod schema;
+pub mod validate;
+
 use std::process::ExitCode;
 
 /// Runs the program.

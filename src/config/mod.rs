@@ -3,10 +3,35 @@
 //! Only this room and `cli` read the environment. Who calls: `cli` (validate, schema), `app` (start), the poll cycle
 //! (read again). What must stay true: every mistake is reported at once with its place in the file; one bad project
 //! leaves the others in force; a broken edit leaves the last good file in force.
+//!
+//! ```text
+//! text -> tree (places) -> expand (${NAME}) -> structure (against the schema of raw) -> check (meaning) -> model
+//! ```
 
+mod check;
+mod env;
+mod expand;
+mod live;
+mod load;
 mod model;
+mod nearest;
+mod problem;
+mod raw;
+mod schema;
+mod source;
+mod structure;
+mod tree;
 
+pub use env::{Env, webhook_secret_name};
+pub use live::{Live, Refresh};
+pub use load::{Loaded, Secrets, load, parse};
 pub use model::{
     Agent, Config, Credentials, Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry, Source,
     SourceHost, Step, Tracker, Trigger, Webhooks,
 };
+pub use problem::{About, Broken, Problem, Severity};
+
+/// The JSON Schema of `agentsmith.yml`, draft 2020-12.
+pub fn schema() -> &'static serde_json::Value {
+    &schema::SCHEMA
+}

@@ -1,0 +1,351 @@
+//! The file as it is written: one type per section.
+//!
+//! The only description of the structure: the JSON Schema is derived from it, and what passed the check against that is
+//! deserialized into it by `load`. The doc comments become the descriptions that an editor shows. What must stay true: ranges and
+//! required keys stand here and nowhere else.
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::config::model::SourceHost;
+use crate::ticket::PlatformKind;
+
+/// The longest time that can be given, 30 days. Longer is most likely meant in milliseconds.
+const MAX_SECONDS: u64 = 2_592_000;
+
+/// Configuration of agent-smith.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct File {
+    /// Projects by name: where their tickets live and which pipeline runs for which label.
+    pub(super) projects: Option<IndexMap<String, Project>>,
+    /// Pipelines by name. Built in are fix-bug, add-feature and security-scan; the same name here replaces one.
+    pub(super) pipelines: Option<IndexMap<String, Pipeline>>,
+    /// How this process works.
+    pub(super) agent: Option<Agent>,
+    /// How webhooks are received.
+    pub(super) webhooks: Option<Webhooks>,
+    /// Names for values that come from the environment.
+    pub(super) secrets: Option<IndexMap<String, String>>,
+}
+
+/// One project.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Project {
+    /// Where the code lives.
+    pub(super) source: Option<Source>,
+    /// Where the tickets live.
+    pub(super) tickets: Tickets,
+    /// The project's default pipeline.
+    pub(super) pipeline: Option<String>,
+    /// Which label starts which pipeline, when the tickets live on GitHub.
+    pub(super) github_trigger: Option<Trigger>,
+    /// Which label starts which pipeline, when the tickets live on GitLab.
+    pub(super) gitlab_trigger: Option<Trigger>,
+    /// Which label starts which pipeline, when the tickets live on Azure DevOps.
+    pub(super) azuredevops_trigger: Option<Trigger>,
+    /// Which label starts which pipeline, when the tickets live in Jira.
+    pub(super) jira_trigger: Option<Trigger>,
+    /// Whether and how often the tracker is asked for tickets.
+    pub(super) polling: Option<Polling>,
+}
+
+/// Where the code lives.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    /// What kind of place it is, in any case.
+    #[serde(rename = "type")]
+    pub(super) kind: SourceType,
+    /// The repository's page; not for Local.
+    pub(super) url: Option<String>,
+    /// A directory on this machine; for Local only.
+    pub(super) path: Option<String>,
+    /// Where the credentials come from.
+    #[expect(dead_code, reason = "there is one word and it is the default; the schema and the check need the key")]
+    pub(super) auth: Option<Auth>,
+}
+
+/// Where the tickets live.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tickets {
+    /// The platform, in any case.
+    #[serde(rename = "type")]
+    pub(super) kind: TicketsType,
+    /// GitHub: the repository's page. GitLab: the instance, or the project's page. Azure DevOps: the collection. Jira:
+    /// the site.
+    pub(super) url: Option<String>,
+    /// Where the credentials come from.
+    #[expect(dead_code, reason = "there is one word and it is the default; the schema and the check need the key")]
+    pub(super) auth: Option<Auth>,
+    /// Overrides the base of the API calls.
+    pub(super) api_url: Option<String>,
+    /// GitLab: path of the project. Azure DevOps: its name. Jira: its key.
+    pub(super) project: Option<String>,
+    /// Azure DevOps: the organization.
+    pub(super) organization: Option<String>,
+    /// Azure DevOps: the states that count as open. Default: New, Active, Committed.
+    #[schemars(length(min = 1))]
+    pub(super) open_states: Option<Vec<String>>,
+}
+
+/// Where credentials come from.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(super) enum Auth {
+    /// From the environment: GITHUB_TOKEN, GITLAB_TOKEN, AZURE_DEVOPS_TOKEN, or JIRA_EMAIL and JIRA_TOKEN.
+    #[serde(rename = "token")]
+    Token,
+}
+
+/// Which label starts which pipeline.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Trigger {
+    /// The pipeline for tickets none of whose labels is below.
+    pub(super) default_pipeline: Option<String>,
+    /// Label to pipeline. The order matters: the first label that the ticket carries wins.
+    pub(super) pipeline_from_label: Option<IndexMap<String, String>>,
+}
+
+/// Whether and how often a tracker is asked for tickets.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Polling {
+    /// Off unless this says true.
+    pub(super) enabled: bool,
+    /// Pause between two polls.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(super) interval_seconds: u64,
+    /// How far each pause is stretched or shortened at random.
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) jitter_percent: u8,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self { enabled: false, interval_seconds: 60, jitter_percent: 10 }
+    }
+}
+
+/// Steps that run for a ticket.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pipeline {
+    /// Limit for the whole run.
+    #[serde(default = "an_hour")]
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(super) timeout_seconds: u64,
+    /// What happens to a run that a crash broke off.
+    #[serde(default)]
+    pub(super) retry: Retry,
+    /// Run in order; the first that fails ends the run.
+    #[schemars(length(min = 1))]
+    pub(super) steps: Vec<Step>,
+}
+
+fn an_hour() -> u64 {
+    3600
+}
+
+/// What happens to a run that a crash broke off.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Retry {
+    /// Run it again from the start; the steps must be repeatable.
+    #[default]
+    OnCrash,
+    /// Fail it and say why.
+    Never,
+}
+
+/// One step.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    /// A shell command, given to `sh -c` as it stands.
+    pub(super) run: String,
+}
+
+/// How this process works.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Agent {
+    /// The queue consumer.
+    pub(super) queue: Option<Queue>,
+    /// The leases of poller and housekeeping.
+    pub(super) leader: Option<Leader>,
+    /// Heartbeats and reconcilers.
+    pub(super) lifecycle: Option<LifecycleTimes>,
+    /// Root of workspaces and run logs. Default: $STATE_DIRECTORY, else $XDG_STATE_HOME/agent-smith, else
+    /// $HOME/.local/state/agent-smith, else /var/lib/agent-smith.
+    pub(super) data_dir: Option<String>,
+}
+
+/// The queue consumer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Queue {
+    /// Jobs this process runs at once.
+    // Each is a process tree; a thousand on one machine is a slip of the finger.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) max_parallel_jobs: u16,
+    /// Longest single wait on an empty queue.
+    // A wait holds a connection; beyond an hour, a connection that died in silence would not be noticed.
+    #[schemars(range(min = 1, max = 3600))]
+    pub(super) consume_block_seconds: u64,
+    /// How long running jobs may go on after a stop was asked for.
+    #[schemars(range(min = 0, max = MAX_SECONDS))]
+    pub(super) shutdown_grace_seconds: u64,
+    /// Pause between attempts to reach a Redis that is away.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(super) redis_retry_interval_seconds: u64,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            max_parallel_jobs: 4,
+            consume_block_seconds: 5,
+            shutdown_grace_seconds: 30,
+            redis_retry_interval_seconds: 30,
+        }
+    }
+}
+
+/// Leader leases.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Leader {
+    /// How long a lease lasts.
+    #[schemars(range(min = 3, max = MAX_SECONDS))]
+    pub(super) lease_seconds: u64,
+    /// How often it is renewed; less than half of lease_seconds.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(super) renew_seconds: u64,
+}
+
+impl Default for Leader {
+    fn default() -> Self {
+        Self { lease_seconds: 30, renew_seconds: 10 }
+    }
+}
+
+/// Heartbeats and reconcilers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LifecycleTimes {
+    /// How long a running job counts as alive after a heartbeat.
+    #[schemars(range(min = 3, max = MAX_SECONDS))]
+    pub(super) heartbeat_ttl_seconds: u64,
+    /// How often the heartbeat is sent; less than half of heartbeat_ttl_seconds.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(super) heartbeat_renew_seconds: u64,
+    /// Pause between two scans for stale jobs.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(super) stale_scan_seconds: u64,
+    /// Pause between two passes of the enqueued reconciler.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(super) reconcile_interval_seconds: u64,
+}
+
+impl Default for LifecycleTimes {
+    fn default() -> Self {
+        Self {
+            heartbeat_ttl_seconds: 120,
+            heartbeat_renew_seconds: 30,
+            stale_scan_seconds: 60,
+            reconcile_interval_seconds: 600,
+        }
+    }
+}
+
+/// How webhooks are received.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Webhooks {
+    /// Accept deliveries of a platform for which no secret is configured.
+    pub(super) allow_unsigned: bool,
+}
+
+/// The platform of a tracker, in any case.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TicketsType(pub(super) PlatformKind);
+
+const TICKETS_WORDS: [&str; 4] = ["GitHub", "GitLab", "AzureDevOps", "Jira"];
+
+impl<'de> Deserialize<'de> for TicketsType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for TicketsType {
+    fn schema_name() -> Cow<'static, str> {
+        "TicketsType".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        words_schema(&TICKETS_WORDS)
+    }
+}
+
+/// The kind of place that code lives in, in any case; `None` is Local.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SourceType(pub(super) Option<SourceHost>);
+
+const SOURCE_WORDS: [&str; 4] = ["GitHub", "GitLab", "AzureRepos", "Local"];
+
+impl<'de> Deserialize<'de> for SourceType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.to_ascii_lowercase().as_str() {
+            "github" => Ok(Self(Some(SourceHost::GitHub))),
+            "gitlab" => Ok(Self(Some(SourceHost::GitLab))),
+            "azurerepos" => Ok(Self(Some(SourceHost::AzureRepos))),
+            "local" => Ok(Self(None)),
+            _ => Err(D::Error::custom("unknown type of source")),
+        }
+    }
+}
+
+impl JsonSchema for SourceType {
+    fn schema_name() -> Cow<'static, str> {
+        "SourceType".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        words_schema(&SOURCE_WORDS)
+    }
+}
+
+/// Words in any case: the list is what an editor offers, the pattern what it accepts.
+fn words_schema(words: &[&str]) -> Schema {
+    let any_case = |word: &&str| -> String {
+        word.chars().map(|c| format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase())).collect()
+    };
+    let patterns: Vec<String> = words.iter().map(any_case).collect();
+    json_schema!({
+        "anyOf": [
+            { "enum": words },
+            { "type": "string", "pattern": format!("^({})$", patterns.join("|")) },
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_in_the_schema_is_understood() {
+        for word in TICKETS_WORDS {
+            assert!(serde_json::from_value::<TicketsType>(word.to_lowercase().into()).is_ok());
+        }
+        for word in SOURCE_WORDS {
+            assert!(serde_json::from_value::<SourceType>(word.to_uppercase().into()).is_ok());
+        }
+    }
+}

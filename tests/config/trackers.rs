@@ -1,0 +1,186 @@
+//! What names a tracker, and where its API is.
+
+use agent_smith::config::{Env, Loaded, Place, parse};
+
+const TOKENS: [(&str, &str); 5] = [
+    ("GITHUB_TOKEN", "t"),
+    ("GITLAB_TOKEN", "t"),
+    ("AZURE_DEVOPS_TOKEN", "t"),
+    ("JIRA_TOKEN", "t"),
+    ("JIRA_EMAIL", "m@x"),
+];
+
+fn load(tickets: &str, env: &[(&str, &str)]) -> Loaded {
+    let env: Env = TOKENS.into_iter().chain(env.iter().copied()).collect();
+    parse("f.yml", &format!("projects: {{ p: {{ tickets: {{ {tickets} }} }} }}\n"), &env).expect("usable")
+}
+
+/// API base, page and place of a tracker, as one line.
+fn named(tickets: &str, env: &[(&str, &str)]) -> String {
+    let loaded = load(tickets, env);
+    let Some(project) = loaded.config.projects.get("p") else { panic!("{tickets}: {:?}", loaded.problems) };
+    let tracker = &project.tracker;
+    let place = match &tracker.place {
+        Place::GitHub { owner, repo } => format!("{owner}/{repo}"),
+        Place::GitLab { path } => path.clone(),
+        Place::AzureDevOps { project, open_states } => format!("{project} [{}]", open_states.join(" ")),
+        Place::Jira { project } => project.clone().unwrap_or_else(|| "*".into()),
+    };
+    let plain = |url: &url::Url| url.as_str().trim_end_matches('/').to_owned();
+    format!("{} {} {place}", plain(&tracker.api_url), plain(&tracker.web_url))
+}
+
+fn refused(tickets: &str, env: &[(&str, &str)]) -> String {
+    let loaded = load(tickets, env);
+    let reason = loaded.left_out.get("p").cloned();
+    reason.unwrap_or_else(|| panic!("{tickets}: accepted as {:?}", loaded.config.projects))
+}
+
+#[test]
+fn github() {
+    for (tickets, expected) in [
+        ("url: https://github.com/o/r", "https://api.github.com https://github.com/o/r o/r"),
+        ("url: https://github.com/o/r.git/", "https://api.github.com https://github.com/o/r o/r"),
+        ("url: http://www.github.com/o/r", "https://api.github.com http://www.github.com/o/r o/r"),
+        ("url: https://ghe.example:8443/o/r.x", "https://ghe.example:8443/api/v3 https://ghe.example:8443/o/r.x o/r.x"),
+        ("url: http://127.0.0.1:9/o/r", "http://127.0.0.1:9/api/v3 http://127.0.0.1:9/o/r o/r"),
+        (
+            "url: https://github.com/o/r, api_url: http://127.0.0.1:9/x/",
+            "http://127.0.0.1:9/x https://github.com/o/r o/r",
+        ),
+    ] {
+        assert_eq!(named(&format!("type: GitHub, {tickets}"), &[]), expected);
+    }
+    for tickets in [
+        "url: https://github.com",
+        "url: https://github.com/o/r?x=1",
+        "url: https://github.com/o/.git",
+        "api_url: http://x",
+    ] {
+        refused(&format!("type: GitHub, {tickets}"), &[]);
+    }
+}
+
+#[test]
+fn gitlab() {
+    let own = [("GITLAB_URL", "https://git.example/sub/")];
+    for (tickets, env, expected) in [
+        ("project: g/n", &[][..], "https://gitlab.com/api/v4 https://gitlab.com/g/n g/n"),
+        ("project: g/s/n", &own, "https://git.example/sub/api/v4 https://git.example/sub/g/s/n g/s/n"),
+        ("url: https://h.example, project: g/n", &own, "https://h.example/api/v4 https://h.example/g/n g/n"),
+        ("url: https://h.example/gl/, project: g/n", &[], "https://h.example/gl/api/v4 https://h.example/gl/g/n g/n"),
+        ("url: https://gitlab.com/g/n", &[], "https://gitlab.com/api/v4 https://gitlab.com/g/n g/n"),
+        ("url: https://gitlab.com/g/s/n.git", &[], "https://gitlab.com/api/v4 https://gitlab.com/g/s/n g/s/n"),
+        ("url: https://gitlab.com/g/n/-/issues", &[], "https://gitlab.com/api/v4 https://gitlab.com/g/n g/n"),
+        ("url: https://gitlab.com/g/n, project: g/n", &[], "https://gitlab.com/api/v4 https://gitlab.com/g/n g/n"),
+        ("url: https://git.example/sub/g/n", &own, "https://git.example/sub/api/v4 https://git.example/sub/g/n g/n"),
+        (
+            "url: https://h.example/gl/g/n, api_url: https://h.example/gl/api/v4",
+            &[],
+            "https://h.example/gl/api/v4 https://h.example/gl/g/n g/n",
+        ),
+        (
+            "project: g/n, api_url: http://127.0.0.1:9/api/v4",
+            &[],
+            "http://127.0.0.1:9/api/v4 https://gitlab.com/g/n g/n",
+        ),
+    ] {
+        assert_eq!(named(&format!("type: GitLab, {tickets}"), env), expected, "{tickets}");
+    }
+    for tickets in [
+        "auth: token",
+        "url: https://gitlab.com",
+        "url: https://gitlab.com/n",
+        "project: n",
+        "url: https://gitlab.com/g, project: a/b",
+    ] {
+        refused(&format!("type: GitLab, {tickets}"), &[]);
+    }
+    assert!(refused("type: GitLab, project: g/n", &[("GITLAB_URL", "nonsense")]).contains("GITLAB_URL"));
+}
+
+#[test]
+fn azure_devops() {
+    for (tickets, expected) in [
+        (
+            "organization: org, project: My Project",
+            "https://dev.azure.com/org https://dev.azure.com/org/My%20Project My Project [New Active Committed]",
+        ),
+        (
+            "url: https://dev.azure.com/org, project: p, open_states: [To Do]",
+            "https://dev.azure.com/org https://dev.azure.com/org/p p [To Do]",
+        ),
+        (
+            "url: https://dev.azure.com/org/p, project: p, open_states: [N]",
+            "https://dev.azure.com/org https://dev.azure.com/org/p p [N]",
+        ),
+        (
+            "url: https://dev.azure.com, organization: org, project: p, open_states: [N]",
+            "https://dev.azure.com/org https://dev.azure.com/org/p p [N]",
+        ),
+        (
+            "url: https://org.visualstudio.com, organization: org, project: p, open_states: [N]",
+            "https://org.visualstudio.com https://org.visualstudio.com/p p [N]",
+        ),
+        (
+            "url: http://tfs.example:8080/tfs/Main, project: p, open_states: [N]",
+            "http://tfs.example:8080/tfs/Main http://tfs.example:8080/tfs/Main/p p [N]",
+        ),
+        (
+            "organization: org, project: p, open_states: [N], api_url: http://127.0.0.1:9/org",
+            "http://127.0.0.1:9/org https://dev.azure.com/org/p p [N]",
+        ),
+    ] {
+        assert_eq!(named(&format!("type: AzureDevOps, {tickets}"), &[]), expected, "{tickets}");
+    }
+    for tickets in [
+        "organization: org",
+        "project: p",
+        "organization: https://dev.azure.com/org, project: p",
+        "organization: one, url: https://dev.azure.com/two, project: p",
+        "url: https://dev.azure.com, project: p",
+        "organization: org, project: p, open_states: []",
+        "organization: org, project: p, open_states: ['']",
+    ] {
+        refused(&format!("type: AzureDevOps, {tickets}"), &[]);
+    }
+}
+
+#[test]
+fn jira() {
+    let site = [("JIRA_URL", "https://jira.example/ctx/")];
+    for (tickets, env, expected) in [
+        (
+            "url: https://o.atlassian.net/, project: proj",
+            &[][..],
+            "https://o.atlassian.net/rest/api/3 https://o.atlassian.net PROJ",
+        ),
+        ("url: https://o.atlassian.net", &site, "https://o.atlassian.net/rest/api/3 https://o.atlassian.net *"),
+        ("project: A_1", &site, "https://jira.example/ctx/rest/api/3 https://jira.example/ctx A_1"),
+        (
+            "url: http://127.0.0.1:9, api_url: http://127.0.0.1:9/rest/api/2",
+            &[],
+            "http://127.0.0.1:9/rest/api/2 http://127.0.0.1:9 *",
+        ),
+    ] {
+        assert_eq!(named(&format!("type: Jira, {tickets}"), env), expected, "{tickets}");
+    }
+    for tickets in ["project: P", "url: https://o.atlassian.net/browse/P-1", "url: https://j.example, project: my-proj"]
+    {
+        refused(&format!("type: Jira, {tickets}"), &[]);
+    }
+    let env: Env = [("JIRA_TOKEN", "t")].into_iter().collect();
+    let loaded = parse("f.yml", "projects: { p: { tickets: { type: Jira, url: https://o.atlassian.net } } }\n", &env)
+        .expect("usable");
+    assert!(
+        loaded.problems[0].message.contains("JIRA_EMAIL") && loaded.config.projects["p"].tracker.credentials.is_none()
+    );
+}
+
+#[test]
+fn an_api_base_that_looks_wrong_is_warned_of_and_used() {
+    let loaded = load("type: GitLab, project: g/n, api_url: https://h.example/gl", &[]);
+    assert_eq!(loaded.problems.len(), 1);
+    assert!(!loaded.problems[0].is_error() && loaded.problems[0].message.contains("/api/v4"));
+    assert_eq!(loaded.config.projects["p"].tracker.api_url.as_str(), "https://h.example/gl");
+}
