@@ -1,0 +1,36 @@
+//! Comments on issues and pull requests.
+
+use axum::Json;
+use axum::extract::RawQuery;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use super::issues::text;
+use super::json;
+use super::labels::JsonBody;
+use super::listing::Params;
+use super::located::Located;
+use super::problem::Problem;
+
+/// Oldest first.
+pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let ticket = at.ticket()?;
+    let params = Params::parse(query.as_deref());
+    let since = params.since()?;
+    let mut comments = ticket.comments.clone();
+    comments.retain(|comment| since.is_none_or(|since| comment.at >= since));
+    let path = format!("{}/issues/{}/comments", at.by_id(), ticket.number);
+    Ok(params.counted_page(&comments, &path, |comment| json::comment(comment, &ticket, &at)))
+}
+
+/// Anybody who can see the ticket may comment.
+pub(super) async fn write(at: Located, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+    let ticket = at.ticket()?;
+    let Some(text) = text(&body, "body")? else {
+        return Err(Problem::invalid_field("IssueComment", "body", "missing_field"));
+    };
+    let comment = at.board.comment(at.name(), ticket.number, &text).map_err(|error| at.problem(error))?;
+    let comment = json::comment(&comment, &ticket, &at);
+    let location = comment["url"].as_str().unwrap_or_default().to_owned();
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(comment)).into_response())
+}
