@@ -81,12 +81,12 @@ fn shortened(body: &str) -> String {
 /// The code fence that is still open at the end of `text`, at most 100 characters of it.
 fn open_fence(text: &str) -> Option<&str> {
     text.lines().fold(None, |open: Option<&str>, line| {
-        let line = line.trim_start();
-        let mark = line.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+        let line = line.trim();
+        let Some(mark) = line.chars().next().filter(|c| matches!(c, '`' | '~')) else { return open };
         let run = &line[..line.len() - line.trim_start_matches(mark).len()];
         match open {
-            Some(fence) if fence.starts_with(mark) && run.len() >= fence.len() && line.trim_end() == run => None,
-            None if run.len() >= 3 && run.len() <= 100 => Some(run),
+            Some(fence) if fence.starts_with(mark) && run.len() >= fence.len() && run == line => None,
+            None if (3..=100).contains(&run.len()) => Some(run),
             same => same,
         }
     })

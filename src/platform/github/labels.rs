@@ -33,7 +33,7 @@ impl GitHub {
         };
         for _ in 0..MOST_DELETIONS {
             let Some((state, name)) = next_to_remove(&labels, to) else { break };
-            labels = self.delete_label(right, &route, &name, labels).await?;
+            labels = self.delete_label(right, &route, &name).await?;
             if labels.get(state.label()).is_some_and(|still| still == name) {
                 return Err(self.dropped(&format!("removing label {name} from issue {ticket}")));
             }
@@ -76,15 +76,15 @@ impl GitHub {
     }
 
     /// Deletes one label, in the spelling it has on the issue; returns what remains.
-    async fn delete_label(&self, right: &dyn WriteRight, route: &str, name: &str, before: Labels) -> Result<Labels> {
+    async fn delete_label(&self, right: &dyn WriteRight, route: &str, name: &str) -> Result<Labels> {
         let ticket = right.ticket().ticket.as_str();
         let what = format!("remove label {name} from issue {ticket} of {}", self.name);
         let path = format!("{route}/{}", encode(name));
         let answer = self.send(Request::write(&what, Method::DELETE, &path, right)).await?;
         match answer.status {
             StatusCode::OK => Ok(label_set(parse::<Vec<Label>>(&what, &answer)?)),
-            // Somebody else took it away: what we wanted.
-            StatusCode::NOT_FOUND => Ok(before.iter().filter(|label| *label != name).collect()),
+            // Somebody else took it away, which is what we wanted, or the issue is gone, which the read will say.
+            StatusCode::NOT_FOUND => self.issue_labels(ticket, route).await,
             _ => Err(self.refusal(&what, About::Issue(ticket), &answer).await),
         }
     }

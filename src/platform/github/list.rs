@@ -13,6 +13,7 @@ use super::client::{GitHub, Request, encode};
 use super::models::{ListedIssue, label_set, parse};
 use super::pages::{MOST_PAGES, PAGE_SIZE, Page, next_page};
 use super::refusal::About;
+use crate::platform::http::Answer;
 use crate::platform::{Error, Listing, Result};
 use crate::ticket::Candidate;
 
@@ -68,16 +69,27 @@ impl GitHub {
         let answer = self.send(Request { unless, ..Request::get(what, path) }).await?;
         match (answer.status, cached) {
             (StatusCode::OK, _) => {}
-            (StatusCode::NOT_MODIFIED, Some((_, page))) => return Ok(page),
+            (StatusCode::NOT_MODIFIED, Some((tag, page))) => return self.unchanged(what, path, &answer, &tag, page),
             _ => return Err(self.refusal(what, About::Issues, &answer).await),
         }
         let issues: Vec<ListedIssue> = parse(what, &answer)?;
         let next = next_page(what, &self.base, &answer)?;
         // The tag covers the body and not the link to the next page: a full last page looks unchanged after a next
-        // page has appeared behind it, so that it must be read each time.
+        // page has appeared behind it, so that it must be read whole each time.
         let may_grow = next.is_none() && issues.len() >= PAGE_SIZE;
         let page = Arc::new(Page { candidates: candidates(issues), next });
         self.pages.put(path, answer.header("etag").filter(|_| !may_grow), &page);
+        Ok(page)
+    }
+
+    /// A page whose body is as we know it. A link that came along counts more than the one we remember.
+    fn unchanged(&self, what: &str, path: &str, answer: &Answer, tag: &str, page: Arc<Page>) -> Result<Arc<Page>> {
+        let next = next_page(what, &self.base, answer)?;
+        if next.is_none() || next == page.next {
+            return Ok(page);
+        }
+        let page = Arc::new(Page { candidates: page.candidates.clone(), next });
+        self.pages.put(path, Some(tag), &page);
         Ok(page)
     }
 }

@@ -94,11 +94,20 @@ impl GitHub {
         if target.origin() != self.base.origin() {
             return Ok(None);
         }
-        // A listing has no page; its repository has, and is what has moved.
-        let path = target.path().strip_suffix("/issues").unwrap_or(target.path());
-        let answer = self.send(Request::get("find out the new place", path)).await?;
+        let answer = self.send(Request::get("find out the new place", with_page(target.path()))).await?;
         let located: Located = parse("find out the new place", &answer)?;
         Ok(Some(located.html_url.chars().take(200).collect()))
+    }
+}
+
+/// The part of an API path that has a page for people: the issue in it, else the repository.
+fn with_page(path: &str) -> &str {
+    let Some((repository, below)) = path.rsplit_once("/issues") else { return path };
+    let number = below.strip_prefix('/').unwrap_or_default();
+    let digits = number.len() - number.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    match digits {
+        0 => repository,
+        digits => &path[..repository.len() + "/issues/".len() + digits],
     }
 }
 
@@ -112,5 +121,18 @@ fn gone(about: About<'_>, answer: &Answer) -> String {
         About::Issues | About::Repository => {
             format!("GitHub says: {}", answer.message())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_named_by_its_issue_or_its_repository() {
+        assert_eq!(with_page("/api/v3/repositories/7/issues/12/labels/a"), "/api/v3/repositories/7/issues/12");
+        assert_eq!(with_page("/repositories/7/issues/12"), "/repositories/7/issues/12");
+        assert_eq!(with_page("/repositories/7/issues"), "/repositories/7");
+        assert_eq!(with_page("/repositories/7"), "/repositories/7");
     }
 }

@@ -41,6 +41,10 @@ pub(super) struct Notice {
 
 /// Reads the notice out of an answer, if it contains one.
 pub(super) fn notice(answer: &Answer, dialect: &Dialect) -> Option<Notice> {
+    // A token that is not accepted has no quota; the figures are those of the anonymous caller, or of nobody.
+    if answer.status == StatusCode::UNAUTHORIZED {
+        return None;
+    }
     let asked = retry_after(answer);
     let used_up = answer.header(dialect.remaining) == Some("0");
     let reset = if used_up { until_reset(answer, dialect) } else { None };
@@ -112,6 +116,7 @@ mod tests {
     fn an_ordinary_answer_says_nothing() {
         assert_eq!(read(200, &[("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "2000000000")]), None);
         assert_eq!(read(503, &[]), None);
+        assert_eq!(read(401, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "2000000000")]), None);
     }
 
     #[test]

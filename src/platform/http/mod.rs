@@ -1,7 +1,7 @@
 //! The one retry and rate-limit layer between this program and every platform.
 //!
 //! Who calls: the composition root makes one [`Http`] and hands it to `platform::open`; each platform takes a
-//! [`Channel`] for its host and token and sends every request through [`Channel::send`]. A client library goes through
+//! `Channel` for its host and token and sends every request through `Channel::send`. A client library goes through
 //! it as well: octocrab (and any other) only builds a request and executes it once, as the closure given to `send`.
 //! Its own retries are compiled out, its redirects and its cache are not used, and it runs on our `reqwest::Client`,
 //! so that timeouts, pool and proxy are ours. What octocrab cannot be given is a say before each attempt; that is why
