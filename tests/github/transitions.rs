@@ -110,8 +110,9 @@ async fn a_target_that_a_person_removes_meanwhile_is_a_conflict() {
 async fn a_write_that_github_drops_in_silence_is_unauthorized() {
     let world = World::new().await;
     let number = world.ticket(&["agent-smith:pending"]);
+    let bare = world.ticket(&[]);
     world.board.set_can_write(REPO, false).unwrap();
-    for to in [Some(Enqueued), None] {
+    for (number, to) in [(number, Some(Enqueued)), (number, None), (bare, Some(Enqueued))] {
         let error = world.github.transition(&right(number), to).await.unwrap_err();
         assert!(matches!(error, Error::Unauthorized { .. }), "{error}");
         assert!(error.to_string().contains("Issues: write") && !error.to_string().contains(TOKEN), "{error}");
