@@ -163,6 +163,9 @@ pub struct Candidate {
     pub title: String,
     /// Labels at the time of the listing.
     pub labels: Labels,
+    /// False when the platform counted the ticket as finished at the time of the listing. A closed ticket is listed by
+    /// lifecycle label only, and never claimed.
+    pub open: bool,
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //! (read, transition, comment). What must stay true: a failed listing is an error and never an empty list; a write
 //! demands a [`WriteRight`] and is refused once that has run out; a transition touches lifecycle labels only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::config::{Place, Tracker};
 use crate::job::WriteRight;
 use crate::lifecycle::Lifecycle;
 use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
@@ -68,6 +70,9 @@ pub enum Error {
         /// What the platform said, shortened.
         message: String,
     },
+    /// This version cannot call such a tracker.
+    #[error("{0}")]
+    Unsupported(String),
     /// The answer is not what the platform documents.
     #[error("{what} answered something unreadable: {detail}")]
     Malformed {
@@ -131,6 +136,11 @@ pub trait Platform: Send + Sync + 'static {
     /// Which platform this is.
     fn kind(&self) -> PlatformKind;
 
+    /// Whether calls are held back now because the platform asked for it, for how long and why.
+    fn held_back(&self) -> Option<http::HeldBack> {
+        None
+    }
+
     /// One request that tells whether the credentials are good, the tracker is visible and labels can be written.
     async fn check_access(&self) -> Result<Access>;
 
@@ -147,4 +157,20 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Writes a comment.
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()>;
+}
+
+/// The client of a tracker. Must be called inside a tokio runtime. Trackers on the same host with the same token share
+/// their rate limits through `http`.
+///
+/// # Errors
+/// `Unsupported` for a platform that this version does not know or a base that is no URL for calls, `Unauthorized` for a
+/// token that cannot be sent. A missing token is no error here: every call then says so.
+pub fn open(tracker: &Tracker, http: &http::Http) -> Result<Arc<dyn Platform>> {
+    match &tracker.place {
+        Place::GitHub { owner, repo } => Ok(Arc::new(github::GitHub::open(tracker, (owner, repo), http)?)),
+        Place::GitLab { .. } | Place::AzureDevOps { .. } | Place::Jira { .. } => Err(Error::Unsupported(format!(
+            "{} trackers are not supported by this version",
+            tracker.platform().display_name()
+        ))),
+    }
 }

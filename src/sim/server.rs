@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -251,6 +251,11 @@ async fn truncated(answer: Response) -> Result<Response, CloseConnection> {
     let body = to_bytes(body, MAX_ANSWER_BYTES).await.map_err(|_| CloseConnection)?;
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     let half = body.slice(..body.len() / 2);
-    let parts = stream::iter([Ok(half), Err(CloseConnection)]);
+    let end = async {
+        // One turn of waiting makes the connection send what it has; an error at once would throw it away.
+        tokio::task::yield_now().await;
+        Err(CloseConnection)
+    };
+    let parts = stream::once(async { Ok(half) }).chain(stream::once(end));
     Ok(Response::from_parts(head, Body::from_stream(parts)))
 }

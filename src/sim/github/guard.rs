@@ -40,11 +40,13 @@ pub(super) struct Caller {
 }
 
 pub(super) async fn guard(State(face): State<Face>, mut request: Request, next: Next) -> Response {
-    let login = match admit(&face, request.method(), request.headers()) {
+    // Asking how much is left costs nothing and is always possible.
+    let is_free = request.uri().path() == "/rate_limit";
+    let login = match admit(&face, request.method(), request.headers(), is_free) {
         Ok(login) => login,
         Err(refusal) => return with_quota(*refusal, face.faults.quota()),
     };
-    let counted = login.is_some() && !request.uri().path().ends_with("/rate_limit");
+    let counted = login.is_some() && !is_free;
     let origin = format!("http://{}", host(request.headers()));
     let caller = Caller { login, api: format!("{origin}{}", face.prefix), origin };
     request.extensions_mut().insert(caller);
@@ -61,7 +63,7 @@ pub(super) async fn guard(State(face): State<Face>, mut request: Request, next: 
 }
 
 /// The caller's login, or the refusal.
-fn admit(face: &Face, method: &Method, headers: &HeaderMap) -> Result<Option<Arc<str>>, Box<Response>> {
+fn admit(face: &Face, method: &Method, headers: &HeaderMap, is_free: bool) -> Result<Option<Arc<str>>, Box<Response>> {
     let refuse = |status, message: &str| Err(Box::new(Problem::new(status, message).into_response()));
     if headers.get(header::USER_AGENT).is_none_or(HeaderValue::is_empty) {
         return Err(Box::new((StatusCode::FORBIDDEN, NO_USER_AGENT).into_response()));
@@ -78,6 +80,7 @@ fn admit(face: &Face, method: &Method, headers: &HeaderMap) -> Result<Option<Arc
     };
     if let Some(quota) = face.faults.quota()
         && login.is_some()
+        && !is_free
         && quota.remaining() == 0
     {
         let status = StatusCode::from_u16(quota.refusal_status).unwrap_or(StatusCode::FORBIDDEN);

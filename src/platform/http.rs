@@ -1,1 +1,0 @@
-//! The one retry and rate-limit layer.

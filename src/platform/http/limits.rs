@@ -1,0 +1,155 @@
+//! Reads out of an answer how long the platform wants to be left alone. Pure.
+//!
+//! Who calls: [`super::Channel::send`], for every answer. What must stay true: clocks that differ do not matter where
+//! the platform sends its own (`Date`), and no answer can park a tracker for longer than [`LONGEST_WAIT`].
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+
+use super::answer::Answer;
+
+/// The longest wait that an answer may ask for. The longest window a platform documents is GitHub's hour; a minute on
+/// top for rounding. More than that is a broken clock or a broken proxy.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3_660);
+
+/// The shortest wait after a refusal, so that `Retry-After: 0` is not a busy loop.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How one platform speaks of its limits.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::platform) struct Dialect {
+    /// Header with the number of calls left.
+    pub(in crate::platform) remaining: &'static str,
+    /// Header with the moment when the number is filled up again, in seconds since the Unix epoch.
+    pub(in crate::platform) reset: &'static str,
+    /// True for an answer other than 429 that also means "too much".
+    pub(in crate::platform) also_refuses: fn(&Answer) -> bool,
+}
+
+/// What an answer said about limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Notice {
+    /// True when the request itself was refused; false when it succeeded and was the last one for now.
+    pub(super) refused: bool,
+    /// How long to wait; `None` when the platform did not say.
+    pub(super) wait: Option<Duration>,
+    /// In words.
+    pub(super) reason: &'static str,
+}
+
+/// Reads the notice out of an answer, if it contains one.
+pub(super) fn notice(answer: &Answer, dialect: &Dialect) -> Option<Notice> {
+    // A token that is not accepted has no quota; the figures are those of the anonymous caller, or of nobody.
+    if answer.status == StatusCode::UNAUTHORIZED {
+        return None;
+    }
+    let asked = retry_after(answer);
+    let used_up = answer.header(dialect.remaining) == Some("0");
+    let reset = if used_up { until_reset(answer, dialect) } else { None };
+    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+        return asked.map(|wait| Notice { refused: true, wait: Some(bounded(wait)), reason: "platform unavailable" });
+    }
+    if answer.status == StatusCode::TOO_MANY_REQUESTS || (dialect.also_refuses)(answer) {
+        let reason = if used_up { "primary limit" } else { "secondary limit" };
+        return Some(Notice { refused: true, wait: asked.or(reset).map(bounded), reason });
+    }
+    reset.map(|wait| Notice { refused: false, wait: Some(bounded(wait)), reason: "quota used up" })
+}
+
+fn bounded(wait: Duration) -> Duration {
+    wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)
+}
+
+/// `Retry-After`: seconds, or a date.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let text = answer.header("retry-after")?;
+    match text.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(since(platform_time(answer), DateTime::parse_from_rfc2822(text).ok()?.to_utc())),
+    }
+}
+
+fn until_reset(answer: &Answer, dialect: &Dialect) -> Option<Duration> {
+    let seconds = answer.header(dialect.reset)?.parse::<i64>().ok()?;
+    Some(since(platform_time(answer), DateTime::from_timestamp(seconds, 0)?))
+}
+
+/// What time it was for the platform: its `Date` header, else our own clock.
+fn platform_time(answer: &Answer) -> DateTime<Utc> {
+    let date = answer.header("date").and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+    date.map_or_else(Utc::now, |date| date.to_utc())
+}
+
+fn since(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
+    (to - from).to_std().unwrap_or(Duration::ZERO)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    const DIALECT: Dialect = Dialect {
+        remaining: "x-ratelimit-remaining",
+        reset: "x-ratelimit-reset",
+        also_refuses: |answer| answer.status == 403,
+    };
+
+    fn read(status: u16, headers: &[(&'static str, &str)]) -> Option<Notice> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect::<HeaderMap>();
+        let status = StatusCode::from_u16(status).unwrap();
+        notice(&Answer { status, headers, body: Bytes::new() }, &DIALECT)
+    }
+
+    fn refused(wait: Option<u64>, reason: &'static str) -> Option<Notice> {
+        Some(Notice { refused: true, wait: wait.map(Duration::from_secs), reason })
+    }
+
+    #[test]
+    fn an_ordinary_answer_says_nothing() {
+        assert_eq!(read(200, &[("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "2000000000")]), None);
+        assert_eq!(read(503, &[]), None);
+        assert_eq!(read(401, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "2000000000")]), None);
+    }
+
+    #[test]
+    fn retry_after_comes_in_seconds_or_as_a_date() {
+        assert_eq!(read(429, &[("retry-after", "7")]), refused(Some(7), "secondary limit"));
+        assert_eq!(read(403, &[("retry-after", "0")]), refused(Some(1), "secondary limit"));
+        assert_eq!(read(503, &[("retry-after", "9")]), refused(Some(9), "platform unavailable"));
+        let dates = [("date", "Fri, 27 Nov 2026 08:00:00 GMT"), ("retry-after", "Fri, 27 Nov 2026 08:00:42 GMT")];
+        assert_eq!(read(429, &dates), refused(Some(42), "secondary limit"));
+        assert_eq!(read(429, &[("retry-after", "soon")]), refused(None, "secondary limit"));
+    }
+
+    #[test]
+    fn a_reset_counts_by_the_clock_of_the_platform() {
+        let at = |remaining| {
+            [
+                ("date", "Sun, 09 Sep 2001 01:46:00 GMT"),
+                ("x-ratelimit-reset", "1000000000"),
+                ("x-ratelimit-remaining", remaining),
+            ]
+        };
+        assert_eq!(read(403, &at("0")), refused(Some(40), "primary limit"));
+        assert_eq!(read(403, &at("3")), refused(None, "secondary limit"));
+        let last = Notice { refused: false, wait: Some(Duration::from_secs(40)), reason: "quota used up" };
+        assert_eq!(read(200, &at("0")), Some(last));
+    }
+
+    #[test]
+    fn no_answer_parks_a_tracker_for_ever() {
+        assert_eq!(read(429, &[("retry-after", "99999999999")]), refused(Some(3_660), "secondary limit"));
+        assert_eq!(
+            read(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "99999999999")]),
+            refused(Some(3_660), "primary limit")
+        );
+    }
+}
