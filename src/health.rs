@@ -35,6 +35,9 @@ pub struct Subsystem {
     pub reason: String,
     /// When state or reason last changed, RFC 3339 in UTC.
     pub last_changed_utc: String,
+    /// True when the process is not ready while this is not up.
+    #[serde(skip)]
+    pub gates_readiness: bool,
 }
 
 /// The registry. Clones share it.
@@ -44,16 +47,31 @@ pub struct Health {
 }
 
 impl Health {
-    /// Reports a state. Logs it when it differs from the last one.
+    /// Reports the state of a subsystem without which the process is not ready.
     pub fn set(&self, name: &str, state: State, reason: impl Into<String>) {
-        let reason = reason.into();
+        self.report(name, state, reason.into(), true);
+    }
+
+    /// Reports the state of something that a person should see and that does not make the process unready, such as
+    /// one project among many.
+    pub fn note(&self, name: &str, state: State, reason: impl Into<String>) {
+        self.report(name, state, reason.into(), false);
+    }
+
+    /// True when everything that the process needs is up.
+    pub fn is_ready(&self) -> bool {
+        self.lock().iter().all(|subsystem| subsystem.state == State::Up || !subsystem.gates_readiness)
+    }
+
+    fn report(&self, name: &str, state: State, reason: String, gates_readiness: bool) {
         let mut subsystems = self.lock();
         let known = subsystems.iter_mut().find(|subsystem| subsystem.name == name);
         let before = known.as_ref().map(|subsystem| (subsystem.state, subsystem.reason.clone()));
         if before.as_ref().is_some_and(|(old_state, old_reason)| *old_state == state && *old_reason == reason) {
             return;
         }
-        let now = Subsystem { name: name.to_owned(), state, reason, last_changed_utc: clock::utc_now() };
+        let now =
+            Subsystem { name: name.to_owned(), state, reason, last_changed_utc: clock::utc_now(), gates_readiness };
         log_change(&now, before.map(|(state, _)| state));
         match known {
             Some(subsystem) => *subsystem = now,
@@ -108,6 +126,13 @@ mod tests {
         assert_eq!(health.snapshot(), first);
         health.set("redis", State::Up, "");
         assert_eq!(health.state_of("redis"), Some(State::Up));
+        assert!(health.is_ready());
+        health.note("project:a", State::Degraded, "token expired");
+        assert!(health.is_ready(), "one project does not take the process out of service");
+        health.set("poller", State::Down, "");
+        assert!(!health.is_ready());
+        health.remove("poller");
+        health.remove("project:a");
         health.remove("redis");
         assert_eq!(health.snapshot(), []);
     }

@@ -1,21 +1,38 @@
 //! agent-smith: one server that turns labelled tickets into finished work.
 //!
+//! A ticket is found by `poll`, claimed once by `claim`, waits in the queue of `store`, is taken by `consumer`, and
+//! `pipeline` runs in a workspace of its own; `platform` shows on the ticket what happened. `housekeeping` repairs
+//! what crashes leave behind. Whoever polls and keeps house is elected by `leader`. Imports go down only:
+//!
 //! ```text
 //! main -> cli -> app -> { http · leader · poll · housekeeping · consumer }
 //!                         -> { claim · pipeline }
 //!                         -> { platform · store }          never each other
 //!                         -> config -> { ticket · lifecycle · job · clock }
 //! ```
+//!
+//! Leaves that know nobody: `health`, `shutdown`, `runner`, `telemetry`; `availability` watches the store for all
+//! loops. `sim` is what `agent-smith demo` and the tests talk to in place of the real platforms.
 
+pub mod app;
+pub mod availability;
+pub mod claim;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod consumer;
 pub mod health;
+pub mod housekeeping;
+pub mod http;
 pub mod job;
+pub mod leader;
 pub mod lifecycle;
 pub mod pipeline;
 pub mod platform;
+pub mod poll;
+pub mod runner;
 pub mod shutdown;
 pub mod sim;
 pub mod store;
+pub mod telemetry;
 pub mod ticket;

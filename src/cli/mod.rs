@@ -1,11 +1,104 @@
-//! Command line.
+//! The command line: one file per command, each reading like a parts list.
+//!
+//! Exit codes: 0 done, 1 failed, 2 bad usage or bad configuration. Beside `config` the only room that reads the
+//! environment.
 
-pub mod schema;
-pub mod validate;
-
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Runs the program.
+use clap::{Parser, Subcommand};
+
+use crate::config::Env;
+use crate::pipeline::supervise;
+use crate::telemetry::{self, Format};
+
+mod demo;
+mod health;
+mod poll;
+pub mod schema;
+mod server;
+pub mod validate;
+
+/// Bad usage or bad configuration.
+const EXIT_USAGE: u8 = 2;
+
+/// Turns labelled tickets into finished work, from inside networks that nothing can reach.
+#[derive(Debug, Parser)]
+#[command(name = "agent-smith", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: webhooks, health probes, poller, housekeeping and queue consumer.
+    Server(server::Arguments),
+    /// See the whole thing work on this machine: simulated platforms, real pipelines, nothing to install.
+    Demo(demo::Arguments),
+    /// Check agentsmith.yml and show every mistake with its place.
+    Validate(ConfigArgument),
+    /// Poll once now and claim what asks for a run.
+    Poll(poll::Arguments),
+    /// Print the JSON Schema of agentsmith.yml, for editors.
+    Schema,
+    /// Ask a running server on this machine how it is doing; for container health checks.
+    Health(health::Arguments),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, clap::Args)]
+struct ConfigArgument {
+    /// Path of the configuration file.
+    #[arg(long, value_name = "FILE", env = "AGENTSMITH_CONFIG", default_value = "agentsmith.yml")]
+    config: PathBuf,
+}
+
+/// Runs the program and says how it ended.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    // Before anything else: a supervisor must not set up what a server needs.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == supervise::SUBCOMMAND) {
+        return supervise::supervisor::main(arguments.next());
+    }
+    // The TLS library can choose its provider by itself only while exactly one is linked in; this does not depend on
+    // it. A provider that is installed already stays.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match Arguments::parse().command {
+        Command::Server(arguments) => server::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Validate(argument) => ExitCode::from(validate::validate(&argument.config, &Env::from_process())),
+        Command::Poll(arguments) => poll::run(arguments),
+        Command::Schema => ExitCode::from(schema::schema()),
+        Command::Health(arguments) => health::run(&arguments),
+    }
+}
+
+/// Starts logging with the filter of `RUST_LOG`, or says what is wrong with it.
+fn start_log(format: Format, env: &Env, default: &str) -> Result<(), ExitCode> {
+    let filter = env.get("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or(default);
+    telemetry::init(format, filter)
+        .map_err(|error| usage(&format!("RUST_LOG `{filter}` is no log filter: {error}; try RUST_LOG=info")))
+}
+
+/// Runs `work` on the program's runtime. What went wrong is printed as one line.
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("could not start: {error}")),
+    };
+    let exit = runtime.block_on(work).unwrap_or_else(|error| fail(&format!("{error:#}")));
+    // Whatever still runs was told to end; the process does not wait for it.
+    runtime.shutdown_background();
+    exit
+}
+
+fn usage(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
 }

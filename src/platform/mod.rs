@@ -16,6 +16,7 @@ use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
 
 pub mod github;
 pub mod http;
+pub mod registry;
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
 #[derive(Debug, Clone, thiserror::Error)]

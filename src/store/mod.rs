@@ -51,6 +51,18 @@ impl LeaseName {
     }
 }
 
+/// What became of an attempt to get a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acquisition {
+    /// The lease is the caller's.
+    Obtained,
+    /// Somebody else has it, and keeps it for this long unless they renew it or give it up.
+    HeldByOther {
+        /// From now.
+        expires_in: Duration,
+    },
+}
+
 /// What the store says of an attempt to record a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
@@ -123,8 +135,8 @@ pub trait Store: Send + Sync + 'static {
 
     // --- leases -------------------------------------------------------------------------------------------------
 
-    /// Tries to become the holder for `ttl`. True also when `holder` holds it already (then it is extended).
-    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool>;
+    /// Tries to become the holder for `ttl`. A lease that `holder` holds already is extended.
+    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<Acquisition>;
     /// Extends a lease that `holder` holds. False: it is no longer theirs.
     async fn renew_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool>;
     /// Gives a lease up, only if `holder` holds it, and tells the waiting ones.

@@ -14,7 +14,8 @@ use super::mutexes::Mutexes;
 use super::queue::{Queue, Taken};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, WriteRight};
 use crate::store::{
-    Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store,
+    Acquisition, Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result,
+    Store,
 };
 use crate::ticket::TicketKey;
 
@@ -75,9 +76,12 @@ impl Store for EmbeddedStore {
         Ok(())
     }
 
-    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {
+    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<Acquisition> {
         let (mut state, now) = (self.state(), Instant::now());
-        Ok(state.leases.extend(name, holder, ttl, now) || state.leases.take(name, holder, ttl, now))
+        if state.leases.extend(name, holder, ttl, now) || state.leases.take(name, holder, ttl, now) {
+            return Ok(Acquisition::Obtained);
+        }
+        Ok(Acquisition::HeldByOther { expires_in: state.leases.expires_in(&name, now) })
     }
 
     async fn renew_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {

@@ -55,6 +55,11 @@ impl<K: Eq + Hash> Mutexes<K> {
         ours
     }
 
+    /// How long until an entry is free, unless its holder extends or frees it.
+    pub(super) fn expires_in(&self, key: &K, now: Instant) -> Duration {
+        self.held.get(key).map_or(Duration::ZERO, |(_, until)| until.saturating_duration_since(now))
+    }
+
     fn holder(&self, key: &K, now: Instant) -> Option<&str> {
         self.held.get(key).filter(|(_, until)| now < *until).map(|(token, _)| token.as_str())
     }

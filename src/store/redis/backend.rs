@@ -12,7 +12,9 @@ use super::claims::{self, End};
 use super::connection::Connection;
 use super::{housekeeping, leases, queue, runs};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
-use crate::store::{HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store};
+use crate::store::{
+    Acquisition, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store,
+};
 use crate::ticket::TicketKey;
 
 /// The store in a Redis that any number of replicas share.
@@ -45,7 +47,7 @@ impl Store for RedisStore {
         self.redis.send(Pipeline::new().cmd("PING").ignore()).await
     }
 
-    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {
+    async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<Acquisition> {
         leases::acquire(&self.redis, name, holder, ttl).await
     }
 

@@ -12,12 +12,16 @@ use super::codec::{millis, random_token};
 use super::connection::Connection;
 use super::{keys, scripts};
 use crate::job::{ClaimLock, JobLease, WriteRight};
-use crate::store::{LeaseName, Result};
+use crate::store::{Acquisition, LeaseName, Result};
 use crate::ticket::TicketKey;
 
-/// True when `holder` has the lease for `ttl` from now.
-pub(super) async fn acquire(redis: &Connection, name: LeaseName, holder: &str, ttl: Duration) -> Result<bool> {
-    redis.run(scripts::ACQUIRE_LEASE.key(keys::leader(name)).arg(holder).arg(millis(ttl))).await
+/// Gives `holder` the lease for `ttl` from now, unless somebody else has it.
+pub(super) async fn acquire(redis: &Connection, name: LeaseName, holder: &str, ttl: Duration) -> Result<Acquisition> {
+    let left: i64 = redis.run(scripts::ACQUIRE_LEASE.key(keys::leader(name)).arg(holder).arg(millis(ttl))).await?;
+    Ok(match u64::try_from(left) {
+        Ok(left) => Acquisition::HeldByOther { expires_in: Duration::from_millis(left) },
+        Err(_negative) => Acquisition::Obtained,
+    })
 }
 
 /// True when the lease was `holder`'s and lasts `ttl` from now.

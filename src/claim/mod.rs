@@ -1,0 +1,212 @@
+//! The one door: win the right to run a ticket and queue its job.
+//!
+//! Webhook, poll and command line all come through here. Lock, look for a live job, read the ticket itself, record
+//! the claim, write the label, make the job visible. What must stay true: of any number of claims of one ticket at
+//! most one is `Claimed`; the lock is released on every path; a crash between two steps leaves a recorded claim that
+//! housekeeping completes or drops.
+
+use std::sync::Arc;
+
+use tokio::time::timeout_at;
+use tracing::{info, warn};
+
+use crate::config::{Config, Project};
+use crate::job::{AskedBy, ClaimLock, Job, JobState, WriteRight};
+use crate::lifecycle::Lifecycle;
+use crate::pipeline::resolve;
+use crate::platform::{self, Platform};
+use crate::store::{self, Recorded, Store};
+use crate::ticket::{Ticket, TicketKey};
+
+mod judge;
+
+pub use judge::{Judgement, Rejection, carries_trigger, judge, neighbours, owner};
+
+/// How a claim ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The ticket is ours and its job is queued.
+    Claimed(Job),
+    /// Somebody has it: the reason in words.
+    AlreadyClaimed(String),
+    /// It does not ask for a run.
+    Rejected(Rejection),
+}
+
+/// The claim could not find out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The platform did not answer.
+    #[error(transparent)]
+    Platform(#[from] platform::Error),
+    /// The calls inside the lock took longer than the lock lasts.
+    #[error("the claim took longer than its lock lasts ({} s)", ClaimLock::TTL.as_secs())]
+    TooSlow,
+}
+
+/// A ticket that somebody wants claimed.
+#[derive(Clone)]
+pub struct Request<'a> {
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// The project that offers it.
+    pub project: &'a Project,
+    /// The project's tracker.
+    pub platform: &'a dyn Platform,
+    /// The platform's identifier of the ticket.
+    pub ticket: &'a str,
+}
+
+impl Request<'_> {
+    fn key(&self) -> TicketKey {
+        TicketKey::new(self.project.tracker.platform(), &self.project.name, self.ticket)
+    }
+}
+
+/// Claims tickets. Cheap to clone.
+#[derive(Clone)]
+pub struct ClaimService {
+    store: Arc<dyn Store>,
+}
+
+impl ClaimService {
+    /// Claims in this store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Claims one ticket, or says why not.
+    ///
+    /// # Errors
+    /// When the store or the platform could not be asked. Nothing is lost: the next poll offers the ticket again.
+    pub async fn claim(&self, request: &Request<'_>) -> Result<Claim, Error> {
+        let key = request.key();
+        let Some(lock) = self.store.lock_claim(&key).await? else {
+            return Ok(Claim::AlreadyClaimed("another claim of it is under way".to_owned()));
+        };
+        let result = timeout_at(lock.valid_until(), self.claim_locked(&lock, request)).await;
+        release(self.store.as_ref(), lock).await;
+        let claim = result.map_err(|_late| Error::TooSlow)??;
+        if let Claim::Claimed(job) = &claim {
+            info!(
+                ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
+                pipeline = job.pipeline, job.id = job.run_id, "claimed {key} for {}", job.pipeline
+            );
+        }
+        Ok(claim)
+    }
+
+    async fn claim_locked(&self, lock: &ClaimLock, request: &Request<'_>) -> Result<Claim, Error> {
+        if let Some(state) = self.live_job(request).await? {
+            return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
+        }
+        let ticket = match request.platform.read(request.ticket).await {
+            Ok(ticket) => ticket,
+            Err(gone @ (platform::Error::NotFound { .. } | platform::Error::Moved { .. })) => {
+                return Ok(Claim::Rejected(Rejection::Gone(gone.to_string())));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let asked_by = match judge(ticket.open, &ticket.labels, request.project, request.config) {
+            Judgement::Claimable(asked_by) => asked_by,
+            Judgement::Taken(state) => return Ok(Claim::AlreadyClaimed(format!("its label is {state}"))),
+            Judgement::Rejected(rejection) => return Ok(Claim::Rejected(rejection)),
+        };
+        let pipeline = resolve::pipeline_for(request.project, &ticket.labels);
+        if !request.config.pipelines.contains_key(&pipeline) {
+            return Ok(Claim::Rejected(Rejection::UnknownPipeline(pipeline)));
+        }
+        self.enqueue(lock, request.platform, Job::new(request.key(), pipeline, asked_by)).await
+    }
+
+    /// Live under this project, or under another one that shares the tracker.
+    async fn live_job(&self, request: &Request<'_>) -> Result<Option<JobState>, Error> {
+        let keys = keys_on_tracker(request.config, request.project, request.ticket);
+        Ok(self.store.job_states(&keys).await?.into_iter().flatten().next())
+    }
+
+    async fn enqueue(&self, lock: &ClaimLock, platform: &dyn Platform, job: Job) -> Result<Claim, Error> {
+        if let Recorded::AlreadyLive(state) = self.store.record_claim(lock, &job).await? {
+            return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
+        }
+        if let Err(error) = platform.transition(lock, Some(Lifecycle::Enqueued)).await {
+            self.drop_if_unwritten(&job, &error).await;
+            return Err(error.into());
+        }
+        if self.store.publish_claim(&job).await? {
+            Ok(Claim::Claimed(job))
+        } else {
+            Ok(Claim::AlreadyClaimed("housekeeping took the half-made claim over".to_owned()))
+        }
+    }
+
+    /// A refusal proves that the label was not written. After anything else it may have been, and housekeeping, which
+    /// looks at the ticket, decides.
+    async fn drop_if_unwritten(&self, job: &Job, error: &platform::Error) {
+        let unwritten = matches!(
+            error,
+            platform::Error::Unauthorized { .. }
+                | platform::Error::NotFound { .. }
+                | platform::Error::Refused { .. }
+                | platform::Error::RateLimited { .. }
+        );
+        if unwritten && let Err(error) = self.store.drop_claim(job).await {
+            warn!(ticket.id = job.key.ticket, project = job.key.project, %error, "could not drop a claim");
+        }
+    }
+
+    /// Queues a ticket whose label says Enqueued and that has no job: the reconciler's door. The caller holds the
+    /// lock and has just read the ticket.
+    ///
+    /// # Errors
+    /// When the store could not be asked.
+    pub async fn requeue(
+        &self,
+        lock: &ClaimLock,
+        config: &Config,
+        project: &Project,
+        ticket: &Ticket,
+    ) -> Result<Claim, Error> {
+        let pipeline = resolve::pipeline_for(project, &ticket.labels);
+        if !config.pipelines.contains_key(&pipeline) {
+            return Ok(Claim::Rejected(Rejection::UnknownPipeline(pipeline)));
+        }
+        let asked_by = match carries_trigger(project, &ticket.labels) {
+            true => AskedBy::TriggerLabel,
+            false => AskedBy::PendingLabel,
+        };
+        let job = Job::new(lock.ticket().clone(), pipeline, asked_by);
+        if let Recorded::AlreadyLive(state) = self.store.record_claim(lock, &job).await? {
+            return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
+        }
+        self.store.publish_claim(&job).await?;
+        Ok(Claim::Claimed(job))
+    }
+}
+
+/// The keys under which a ticket of this tracker may have a job: one for each project on the tracker.
+pub fn keys_on_tracker(config: &Config, project: &Project, ticket: &str) -> Vec<TicketKey> {
+    let platform = project.tracker.platform();
+    let own = TicketKey::new(platform, &project.name, ticket);
+    let others = neighbours(config, &project.tracker).filter(|other| other.name != project.name);
+    std::iter::once(own).chain(others.map(|other| TicketKey::new(platform, &other.name, ticket))).collect()
+}
+
+/// Releases a claim lock; it would expire by itself, so a failure is only worth a line.
+pub async fn release(store: &dyn Store, lock: ClaimLock) {
+    let key = lock.ticket().clone();
+    if let Err(error) = store.unlock_claim(lock).await {
+        warn!(ticket.id = key.ticket, project = key.project, %error, "could not release a claim lock; it expires");
+    }
+}
+
+fn words(state: JobState) -> &'static str {
+    match state {
+        JobState::Claiming => "being claimed",
+        JobState::Queued => "queued",
+        JobState::Running => "running",
+    }
+}

@@ -1,0 +1,118 @@
+//! `agent-smith demo`: the whole thing on one machine with nothing installed.
+//!
+//! A simulated platform with tickets on it, the embedded store, the real server and real pipelines. `stage` sets it
+//! up, `view` shows it in the terminal. What must stay true: it touches nothing outside a directory of its own in the
+//! system's temporary directory and removes that at the end.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::server::{host_name, process_name};
+use super::{block_on, start_log};
+use crate::app::{self, App};
+use crate::config::Env;
+use crate::shutdown::Signals;
+use crate::sim::board::Board;
+use crate::sim::github::{self, SimOptions};
+use crate::store::embedded::EmbeddedStore;
+use crate::telemetry::Format;
+
+mod stage;
+mod view;
+
+use stage::{FIRST_TICKETS, Stage};
+use view::View;
+
+/// Pause between two tickets that somebody opens while the demo runs.
+const NEXT_TICKET: Duration = Duration::from_secs(8);
+/// After so many tickets nobody opens further ones: a demo that is left alone comes to rest.
+const MOST_TICKETS: usize = 60;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Port for webhooks and probes.
+    #[arg(long, default_value_t = 8081)]
+    port: u16,
+    /// End by itself when the first tickets are finished.
+    #[arg(long)]
+    once: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> ExitCode {
+    // The view tells the story; the log joins in when something is wrong.
+    if let Err(exit) = start_log(Format::Text, &Env::from_process(), "error") {
+        return exit;
+    }
+    block_on(async move {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}: choose another --port"))?;
+        let directory = TemporaryDirectory::create()?;
+        play(listener, directory.path(), arguments.once).await
+    })
+}
+
+async fn play(listener: TcpListener, directory: &Path, once: bool) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen().context("taking over SIGTERM and SIGINT")?;
+    let board = Board::new();
+    let sim = github::serve(board.clone(), SimOptions::default()).await.context("starting the simulated GitHub")?;
+    let stage = Stage::set(board.clone(), &sim, directory)?;
+    let host = host_name();
+    let app = App::start(app::Options {
+        config: stage.config(),
+        store: Some(Arc::new(EmbeddedStore::new())),
+        consumer: true,
+        supervisor: PathBuf::from("/proc/self/exe"),
+        environment: std::env::vars_os().collect(),
+        name: process_name(&host),
+        host,
+        listener,
+    })
+    .await?;
+    let mut view = View::new(board.clone());
+    view.introduce(&sim, app.address);
+    stage.open_first_tickets()?;
+    let signal = tokio::select! {
+        signal = signals.next() => Some(signal),
+        () = view.follow_until_finished(if once { FIRST_TICKETS } else { usize::MAX }) => None,
+        failed = stage.keep_opening(NEXT_TICKET, MOST_TICKETS), if !once => return Err(failed),
+    };
+    view.conclude(signal);
+    app.shutdown().end_now();
+    let exit = tokio::select! {
+        _in_time = app.stop() => ExitCode::SUCCESS,
+        _second = signals.next() => ExitCode::FAILURE,
+    };
+    sim.stop().await;
+    Ok(exit)
+}
+
+/// A directory that goes away with the demo.
+struct TemporaryDirectory(PathBuf);
+
+impl TemporaryDirectory {
+    fn create() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("agent-smith-demo-{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            eprintln!("could not remove {}: {error}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The queue consumer: free slot, take a job, carry it out, again.
+//!
+//! Runs in every process unless `--no-consumer`. `run_job` is one job's life, `heartbeat` keeps its lease, `write`
+//! gets its writes onto the ticket. What must stay true: a job is asked for only when a slot is free; after a soft
+//! stop none is taken and those that run are waited for; a hard stop ends them and puts their tickets back.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tracing::{error, info};
+
+use crate::availability::Availability;
+use crate::config::Live;
+use crate::health::{Health, State};
+use crate::pipeline::Runner;
+use crate::platform::registry::Trackers;
+use crate::shutdown::Shutdown;
+use crate::store::{Error, Store};
+
+mod heartbeat;
+mod run_job;
+mod write;
+
+/// Pause after an error of the store that is no outage, so that it cannot make a busy loop.
+const BREATHER: Duration = Duration::from_secs(1);
+
+/// What the consumer works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The configuration in force.
+    pub config: Live,
+    /// Where the jobs are.
+    pub store: Arc<dyn Store>,
+    /// Clients of the trackers.
+    pub trackers: Trackers,
+    /// Executes pipelines.
+    pub runner: Runner,
+    /// Told about an unreachable store, and waited for.
+    pub availability: Availability,
+    /// Told how the consumer and each project are doing.
+    pub health: Health,
+    /// Soft: take no more. Hard: end what runs.
+    pub shutdown: Shutdown,
+    /// This process, unique among all replicas and starts.
+    pub consumer: String,
+}
+
+/// Takes jobs and carries them out.
+pub struct Consumer {
+    parts: Parts,
+    running: JoinSet<()>,
+}
+
+impl Consumer {
+    /// A consumer with every slot free.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, running: JoinSet::new() }
+    }
+
+    /// Works until the soft stop, then waits for what runs.
+    pub async fn run(mut self) {
+        let soft = self.parts.shutdown.soft().clone();
+        self.parts.health.set("queue_consumer", State::Up, "");
+        while !soft.is_cancelled() {
+            if !self.wait_for_slot().await {
+                break;
+            }
+            self.take_one().await;
+        }
+        if !self.running.is_empty() {
+            info!(running = self.running.len(), "draining: waiting for the jobs that run");
+        }
+        while let Some(ended) = self.running.join_next().await {
+            note_panic(ended);
+        }
+    }
+
+    /// True when a slot is free, false when it is time to stop.
+    async fn wait_for_slot(&mut self) -> bool {
+        while let Some(ended) = self.running.try_join_next() {
+            note_panic(ended);
+        }
+        while self.running.len() >= self.slots().get() {
+            tokio::select! {
+                () = self.parts.shutdown.soft().cancelled() => return false,
+                Some(ended) = self.running.join_next() => note_panic(ended),
+            }
+        }
+        true
+    }
+
+    /// Read anew each time, so that an edit of the file takes effect without a restart.
+    fn slots(&self) -> NonZeroUsize {
+        self.parts.config.current().agent.queue.max_parallel_jobs
+    }
+
+    async fn take_one(&mut self) {
+        let agent = self.parts.config.current().agent.clone();
+        let (ttl, wait) = (agent.lifecycle.heartbeat_ttl, agent.queue.consume_block);
+        let soft = self.parts.shutdown.soft().clone();
+        let taken = tokio::select! {
+            () = soft.cancelled() => return,
+            taken = self.parts.store.take(&self.parts.consumer, ttl, wait) => taken,
+        };
+        match taken {
+            Ok(Some(lease)) => {
+                self.parts.health.set("queue_consumer", State::Up, "");
+                self.running.spawn(run_job::run_job(self.parts.clone(), lease));
+            }
+            Ok(None) => self.parts.health.set("queue_consumer", State::Up, ""),
+            Err(error) => self.wait_out(error, &soft).await,
+        }
+    }
+
+    async fn wait_out(&self, error: Error, soft: &tokio_util::sync::CancellationToken) {
+        let pause = async {
+            match error {
+                Error::Unavailable(_) => {
+                    self.parts.availability.report(&error);
+                    self.parts.health.set("queue_consumer", State::Down, "waiting for the store");
+                    self.parts.availability.until_up().await;
+                }
+                Error::Malformed(_) => {
+                    self.parts.health.set("queue_consumer", State::Degraded, error.to_string());
+                    tokio::time::sleep(BREATHER).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = soft.cancelled() => {}
+            () = pause => {}
+        }
+    }
+}
+
+fn note_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "a job's task broke off; its lease lapses and the job is taken again");
+    }
+}

@@ -1,0 +1,372 @@
+//! One job's life: read the ticket, show InProgress, run the pipeline, show the result.
+//!
+//! What must stay true: whatever happens, the job ends in exactly one of finish, hand back, or abandon (the lease is
+//! somebody else's); a result is recorded in the store before it is shown, so a crash in between shows it again and
+//! never runs the steps again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::task::JoinHandle;
+use tracing::{Instrument, debug, error, info, info_span, warn};
+
+use super::Parts;
+use super::heartbeat;
+use super::write::GivenUp;
+use crate::claim::carries_trigger;
+use crate::config::{Pipeline, Project, Retry};
+use crate::job::{AskedBy, JobLease, MAX_ATTEMPTS, RunResult, Verdict};
+use crate::lifecycle::Lifecycle;
+use crate::pipeline::{Outcome, RunReport, RunRequest, Stop, StopReason, report};
+use crate::platform::{self, Comment, Platform};
+use crate::poll;
+use crate::store::ReleaseReason;
+use crate::ticket::Ticket;
+
+/// Pause before a job is offered again whose project or platform is of no use right now.
+const LATER: Duration = Duration::from_secs(30);
+
+/// How a job leaves this consumer.
+#[derive(Debug)]
+enum End {
+    /// Over: it leaves the queue.
+    Finish,
+    /// Somebody tries again, after a pause.
+    HandBack(ReleaseReason, Duration),
+    /// It is somebody else's: touch nothing.
+    Abandon,
+}
+
+impl From<GivenUp> for End {
+    fn from(given_up: GivenUp) -> Self {
+        match given_up {
+            GivenUp::LeaseLost => Self::Abandon,
+            GivenUp::Shutdown => Self::HandBack(ReleaseReason::HandedBack, Duration::ZERO),
+            GivenUp::Later(pause, error) => {
+                warn!(%error, "the platform does not answer; the job is handed back");
+                Self::HandBack(ReleaseReason::HandedBack, pause)
+            }
+            GivenUp::Refused(platform::Error::NotFound { what, .. } | platform::Error::Moved { what, .. }) => {
+                warn!("{what} is not there any more; its job is dropped");
+                Self::Finish
+            }
+            GivenUp::Refused(error) => {
+                error!(%error, "the platform refuses; the job is handed back and tried again until somebody helps");
+                Self::HandBack(ReleaseReason::HandedBack, LATER)
+            }
+        }
+    }
+}
+
+/// Carries out one taken job, whatever happens.
+pub(super) async fn run_job(parts: Parts, lease: JobLease) {
+    let key = &lease.job.key;
+    let span = info_span!(
+        "job", ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
+        pipeline = lease.job.pipeline, job.id = lease.job.run_id, job.attempt = lease.attempt
+    );
+    async {
+        let stop = Stop::default();
+        let beat =
+            AbortOnDrop(tokio::spawn(heartbeat::keep(parts.clone(), lease.clone(), stop.clone()).in_current_span()));
+        let end = match (JobRun { parts: &parts, lease: &lease, stop: &stop }).carry_out().await {
+            Ok(end) => end,
+            Err(given_up) => given_up.into(),
+        };
+        leave(&parts, &lease, end).await;
+        drop(beat);
+    }
+    .instrument(span)
+    .await;
+}
+
+async fn leave(parts: &Parts, lease: &JobLease, end: End) {
+    debug!(?end, "leaving the job");
+    let left = match end {
+        End::Finish => parts.store.finish(lease).await,
+        End::HandBack(reason, pause) => parts.store.release(lease, reason, pause).await,
+        End::Abandon => return info!("left to its new owner"),
+    };
+    match left {
+        Ok(true) => {}
+        Ok(false) => info!("the job was somebody else's already"),
+        Err(error) => {
+            parts.availability.report(&error);
+            warn!(%error, "could not sign the job off; its lease lapses and the next consumer finds it finished");
+        }
+    }
+}
+
+struct JobRun<'a> {
+    parts: &'a Parts,
+    lease: &'a JobLease,
+    stop: &'a Stop,
+}
+
+impl JobRun<'_> {
+    async fn carry_out(&self) -> Result<End, GivenUp> {
+        let config = self.parts.config.current();
+        let Some(project) = config.projects.get(&self.lease.job.key.project) else {
+            return Ok(self.without_project());
+        };
+        let platform = match self.parts.trackers.of(project) {
+            Ok(platform) => platform,
+            Err(error) => return Err(GivenUp::Refused(error)),
+        };
+        let platform = platform.as_ref();
+        let ticket = self.read(project, platform).await?;
+        if let Some(end) = self.drop_unrun(project, platform, &ticket).await? {
+            return Ok(end);
+        }
+        if let Some(result) = &self.lease.earlier_result {
+            info!("an earlier attempt had finished; showing its result");
+            return self.show(platform, result).await;
+        }
+        let pipeline = config.pipelines.get(&self.lease.job.pipeline);
+        match self.refusal(pipeline.map(Arc::as_ref), &ticket) {
+            Some(result) => self.conclude(platform, result).await,
+            None => match pipeline {
+                Some(pipeline) => self.run(project, platform, &ticket, pipeline).await,
+                None => Ok(End::Finish),
+            },
+        }
+    }
+
+    /// Another replica may know the project, or an edit brings it back: the attempts bound how long we wait.
+    fn without_project(&self) -> End {
+        let project = &self.lease.job.key.project;
+        if self.lease.attempt > MAX_ATTEMPTS {
+            error!("project {project} is not in agentsmith.yml; its job is dropped");
+            return End::Finish;
+        }
+        warn!("project {project} is not in agentsmith.yml; its job waits {} s", LATER.as_secs());
+        End::HandBack(ReleaseReason::Broken, LATER)
+    }
+
+    async fn read(&self, project: &Project, platform: &dyn Platform) -> Result<Ticket, GivenUp> {
+        let id = &self.lease.job.key.ticket;
+        let read = self.parts.insist(self.lease, || platform.read(id)).await;
+        match &read {
+            Ok(_) | Err(GivenUp::Refused(platform::Error::NotFound { .. } | platform::Error::Moved { .. })) => {}
+            Err(GivenUp::Refused(error) | GivenUp::Later(_, error)) => {
+                poll::report(&self.parts.health, &project.name, Some(error));
+            }
+            Err(GivenUp::LeaseLost | GivenUp::Shutdown) => {}
+        }
+        read
+    }
+
+    /// Tickets that ask for no run any more.
+    async fn drop_unrun(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+    ) -> Result<Option<End>, GivenUp> {
+        let lifecycle = Lifecycle::of(&ticket.labels);
+        if let Some(reason) = taken_back(project, self.lease.job.asked_by, ticket)
+            && !lifecycle.is_some_and(Lifecycle::is_terminal)
+        {
+            info!("{}: the job is dropped unrun", words(reason));
+            self.transition(platform, None).await?;
+            return Ok(Some(End::Finish));
+        }
+        match lifecycle {
+            Some(Lifecycle::Enqueued | Lifecycle::InProgress) => Ok(None),
+            Some(state @ (Lifecycle::Done | Lifecycle::Failed)) => {
+                if let Some(result) = &self.lease.earlier_result {
+                    self.comment(platform, result).await?;
+                }
+                info!("the ticket shows {state} already: the job is dropped unrun");
+                Ok(Some(End::Finish))
+            }
+            Some(Lifecycle::Pending) | None => {
+                info!("the ticket was reset: the job is dropped unrun");
+                Ok(Some(End::Finish))
+            }
+        }
+    }
+
+    /// A result that stands before anything has run.
+    fn refusal(&self, pipeline: Option<&Pipeline>, ticket: &Ticket) -> Option<RunResult> {
+        let (job, attempt) = (&self.lease.job, self.lease.attempt);
+        let Some(pipeline) = pipeline else {
+            return Some(failed(report::unknown_pipeline(&job.pipeline)));
+        };
+        let started_before = attempt > 1 && Lifecycle::of(&ticket.labels) == Some(Lifecycle::InProgress);
+        if attempt > MAX_ATTEMPTS {
+            return Some(failed(report::gave_up(&job.pipeline, MAX_ATTEMPTS)));
+        }
+        (started_before && pipeline.retry == Retry::Never)
+            .then(|| failed(report::not_retried(&job.pipeline, attempt - 1)))
+    }
+
+    async fn run(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+        pipeline: &Pipeline,
+    ) -> Result<End, GivenUp> {
+        self.transition(platform, Some(Lifecycle::InProgress)).await?;
+        info!("running {} for {}", pipeline.name, self.lease.job.key);
+        let request =
+            RunRequest { job: &self.lease.job, attempt: self.lease.attempt, ticket, pipeline, stop: self.stop.clone() };
+        let mut run = std::pin::pin!(self.parts.runner.run(request));
+        let report = tokio::select! {
+            report = &mut run => report,
+            reason = self.watch(project, platform) => {
+                self.stop.ask(reason);
+                run.await
+            }
+        };
+        self.after_run(platform, &report).await
+    }
+
+    async fn after_run(&self, platform: &dyn Platform, report: &RunReport) -> Result<End, GivenUp> {
+        log_end(report);
+        match report.verdict() {
+            Some(verdict) => {
+                let comment = report::comment(report, &self.secrets());
+                self.conclude(platform, RunResult { verdict, comment }).await
+            }
+            None if report.outcome == Outcome::Stopped(StopReason::ShuttingDown) => self.put_back(platform).await,
+            None => Ok(End::Abandon),
+        }
+    }
+
+    /// Every token of the configuration: a step may have got hold of one, and its output is about to be published.
+    fn secrets(&self) -> Vec<String> {
+        let config = self.parts.config.current();
+        let credentials = config.projects.values().filter_map(|project| project.tracker.credentials.as_ref());
+        credentials.map(|credentials| credentials.token.expose_secret().to_owned()).collect()
+    }
+
+    /// Resolves when the run must end: the process ends, or a look at the ticket with each heartbeat finds that the
+    /// request was taken back. A lifecycle label that somebody removed meanwhile comes back.
+    async fn watch(&self, project: &Project, platform: &dyn Platform) -> StopReason {
+        let id = &self.lease.job.key.ticket;
+        loop {
+            let pause = self.parts.config.current().agent.lifecycle.heartbeat_renew;
+            tokio::select! {
+                () = self.parts.shutdown.hard().cancelled() => return StopReason::ShuttingDown,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let ticket = match platform.read(id).await {
+                Ok(ticket) => ticket,
+                Err(error) => {
+                    debug!(%error, "could not look at the ticket; looking again with the next heartbeat");
+                    continue;
+                }
+            };
+            if let Some(reason) = taken_back(project, self.lease.job.asked_by, &ticket) {
+                return reason;
+            }
+            if Lifecycle::of(&ticket.labels) != Some(Lifecycle::InProgress) {
+                info!("the label {} is back: the ticket is being worked on", Lifecycle::InProgress);
+                if let Err(error) = self.transition(platform, Some(Lifecycle::InProgress)).await {
+                    debug!(?error, "could not show the label again");
+                }
+            }
+        }
+    }
+
+    /// The process ends before the run did: the ticket shows Enqueued again and the job waits for another consumer.
+    async fn put_back(&self, platform: &dyn Platform) -> Result<End, GivenUp> {
+        info!("the process ends: the ticket is put back");
+        if let Err(error) = self.transition(platform, Some(Lifecycle::Enqueued)).await {
+            warn!(?error, "could not show that the ticket waits again; its next consumer does not mind");
+        }
+        Ok(End::HandBack(ReleaseReason::HandedBack, Duration::ZERO))
+    }
+
+    /// Records the result, then shows it. The first recorded one stands.
+    async fn conclude(&self, platform: &dyn Platform, result: RunResult) -> Result<End, GivenUp> {
+        let standing = loop {
+            if !self.parts.still_ours(self.lease).await {
+                return Err(GivenUp::LeaseLost);
+            }
+            match self.parts.store.record_result(self.lease, &result).await {
+                Ok(standing) => break standing,
+                Err(error) => {
+                    self.parts.availability.report(&error);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        };
+        match standing {
+            Some(standing) => self.show(platform, &standing).await,
+            None => Err(GivenUp::LeaseLost),
+        }
+    }
+
+    async fn show(&self, platform: &dyn Platform, result: &RunResult) -> Result<End, GivenUp> {
+        let to = match result.verdict {
+            Verdict::Done => Some(Lifecycle::Done),
+            Verdict::Failed => Some(Lifecycle::Failed),
+            Verdict::Cancelled => None,
+        };
+        self.transition(platform, to).await?;
+        self.comment(platform, result).await?;
+        Ok(End::Finish)
+    }
+
+    async fn transition(&self, platform: &dyn Platform, to: Option<Lifecycle>) -> Result<(), GivenUp> {
+        self.parts.insist(self.lease, || platform.transition(self.lease, to)).await.map(drop)
+    }
+
+    /// A platform that refuses the comment does not keep the ticket from its label.
+    async fn comment(&self, platform: &dyn Platform, result: &RunResult) -> Result<(), GivenUp> {
+        let may_exist = self.lease.attempt > 1 || self.lease.earlier_result.is_some();
+        let comment =
+            Comment { marker: format!("run {}", self.lease.job.run_id), body: result.comment.clone(), may_exist };
+        match self.parts.insist(self.lease, || platform.comment(self.lease, &comment)).await {
+            Err(GivenUp::Refused(error)) => {
+                warn!(%error, "the platform refuses the comment; the label says it alone");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Why a ticket asks for its run no more, if so.
+fn taken_back(project: &Project, asked_by: AskedBy, ticket: &Ticket) -> Option<StopReason> {
+    if !ticket.open {
+        return Some(StopReason::TicketClosed);
+    }
+    let unlabelled = asked_by == AskedBy::TriggerLabel && !carries_trigger(project, &ticket.labels);
+    unlabelled.then_some(StopReason::TriggerRemoved)
+}
+
+fn words(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::TicketClosed => "the ticket was closed",
+        StopReason::TriggerRemoved => "the trigger label was removed",
+        StopReason::ShuttingDown => "the process ends",
+        StopReason::LeaseLost => "the lease is lost",
+    }
+}
+
+fn log_end(report: &RunReport) {
+    let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
+    match &report.outcome {
+        Outcome::Done => info!(duration_ms, "run ended: done"),
+        Outcome::Failed(failure) => info!(duration_ms, ?failure, "run ended: failed"),
+        Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", words(*reason)),
+    }
+}
+
+fn failed(comment: String) -> RunResult {
+    RunResult { verdict: Verdict::Failed, comment }
+}
+
+/// The heartbeat must not outlive the job, however the job's task ends.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,82 @@
+//! Gets a run's writes onto its ticket: asks the store for the epoch before each, retries what may succeed later.
+//!
+//! What must stay true: a stale epoch writes nothing; a slot is not held for ever by a platform that is away, because
+//! after some attempts the job goes back to the queue, with its result recorded.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::Parts;
+use crate::job::{JobLease, WriteRight};
+use crate::platform;
+use crate::runner::Backoff;
+
+/// Attempts of one write before the job is handed back: with the pauses between them about a minute.
+const ATTEMPTS: u32 = 7;
+/// First pause between two attempts.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause between two attempts; a platform that asks for more gets the job handed back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why a write was given up.
+#[derive(Debug)]
+pub(super) enum GivenUp {
+    /// The lease is not ours any more.
+    LeaseLost,
+    /// The process must end.
+    Shutdown,
+    /// It may succeed later, after this pause.
+    Later(Duration, platform::Error),
+    /// The platform refuses it for good.
+    Refused(platform::Error),
+}
+
+impl Parts {
+    /// True while the store agrees that this lease is the job's. An unreachable store is waited for as long as the
+    /// lease lasts.
+    pub(super) async fn still_ours(&self, lease: &JobLease) -> bool {
+        while lease.is_valid() {
+            match self.store.confirm(lease).await {
+                Ok(true) => return true,
+                Ok(false) => {
+                    lease.revoke();
+                    return false;
+                }
+                Err(error) => {
+                    self.availability.report(&error);
+                    tokio::time::sleep(FIRST_PAUSE).await;
+                }
+            }
+        }
+        false
+    }
+
+    /// Calls the platform until it worked, it is refused, or it is better tried later by whoever takes the job next.
+    pub(super) async fn insist<'a, T>(
+        &self,
+        lease: &JobLease,
+        mut call: impl FnMut() -> BoxFuture<'a, platform::Result<T>> + Send,
+    ) -> Result<T, GivenUp> {
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        for attempt in 1.. {
+            if !self.still_ours(lease).await {
+                return Err(GivenUp::LeaseLost);
+            }
+            let error = match call().await {
+                Ok(value) => return Ok(value),
+                Err(error) if !error.is_temporary() => return Err(GivenUp::Refused(error)),
+                Err(error) => error,
+            };
+            let pause = error.retry_after().unwrap_or(Duration::ZERO).max(backoff.pause());
+            if attempt >= ATTEMPTS || pause > LONGEST_PAUSE {
+                return Err(GivenUp::Later(pause, error));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.shutdown.hard().cancelled() => return Err(GivenUp::Shutdown),
+            }
+        }
+        Err(GivenUp::LeaseLost)
+    }
+}

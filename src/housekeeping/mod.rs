@@ -1,0 +1,198 @@
+//! Repairs what crashes left behind. Reconcilers: they take no input, read what is true, and may run at any time, any
+//! number of times.
+//!
+//! Runs inside the housekeeping term, in one process at a time, first pass at once. `recovery` looks at the store
+//! alone, `stale_jobs` and `enqueued` compare the labels on the tickets with the store. What must stay true: an empty
+//! or failed answer is no evidence; a ticket is judged for the project it belongs to; each repair re-reads the ticket
+//! under its claim lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::availability::Availability;
+use crate::claim::{self, ClaimService, keys_on_tracker, owner};
+use crate::config::{Config, Live, Project};
+use crate::health::{Health, State};
+use crate::job::{ClaimLock, WriteRight};
+use crate::lifecycle::Lifecycle;
+use crate::platform::registry::Trackers;
+use crate::platform::{self, Listing, Platform};
+use crate::poll;
+use crate::runner;
+use crate::store::{self, Store};
+use crate::ticket::{Candidate, Ticket, TicketKey};
+
+mod enqueued;
+mod recovery;
+mod stale_jobs;
+
+pub use enqueued::Enqueued;
+pub use recovery::Recovery;
+pub use stale_jobs::StaleJobs;
+
+/// Projects listed at once in one pass. A pass is background work: it must not take the poll's room at a platform.
+const PROJECTS_AT_ONCE: usize = 8;
+/// A pass that had to be given up because the store was away is tried again after this.
+const STORE_RETRY: Duration = Duration::from_secs(3);
+
+/// What every reconciler works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The configuration in force.
+    pub config: Live,
+    /// Where jobs are.
+    pub store: Arc<dyn Store>,
+    /// Clients of the trackers.
+    pub trackers: Trackers,
+    /// The one door.
+    pub claims: ClaimService,
+    /// Told about an unreachable store.
+    pub availability: Availability,
+    /// Told how each project is doing.
+    pub health: Health,
+}
+
+/// Runs the three reconcilers side by side until `term` ends: a slow platform does not delay the store's repair.
+pub async fn run(parts: Parts, term: CancellationToken) {
+    let mut recovery = Recovery::new(parts.clone());
+    let mut stale_jobs = StaleJobs::new(parts.clone());
+    let mut enqueued = Enqueued::new(parts);
+    tokio::join!(
+        runner::run(&mut recovery, &term),
+        runner::run(&mut stale_jobs, &term),
+        runner::run(&mut enqueued, &term),
+    );
+}
+
+/// A ticket whose label claims something that the store does not know of, read again under its claim lock.
+struct Orphan {
+    project: Arc<Project>,
+    platform: Arc<dyn Platform>,
+    lock: ClaimLock,
+    ticket: Ticket,
+}
+
+impl Parts {
+    /// How long the store's silence is no evidence yet.
+    async fn silence_counts_in(&self) -> store::Result<Duration> {
+        let ttl = self.config.current().agent.lifecycle.heartbeat_ttl;
+        self.store.silence_counts_in(ttl).await
+    }
+
+    /// Goes through all projects: lists the tickets that show `state`, and hands each one without a job to `repair`.
+    /// Returns how many were repaired.
+    async fn reconcile<F>(&self, state: Lifecycle, repair: impl Fn(Orphan) -> F + Sync) -> store::Result<usize>
+    where
+        F: Future<Output = Result<bool, claim::Error>> + Send,
+    {
+        let config = self.config.current();
+        let projects: Vec<Arc<Project>> = config.projects.values().cloned().collect();
+        let repair = &repair;
+        let config = &config;
+        let passes: Vec<store::Result<usize>> = stream::iter(projects)
+            .map(|project| async move { self.reconcile_project(config, project, state, repair).await })
+            .buffer_unordered(PROJECTS_AT_ONCE)
+            .collect()
+            .await;
+        passes.into_iter().sum()
+    }
+
+    async fn reconcile_project<F>(
+        &self,
+        config: &Config,
+        project: Arc<Project>,
+        state: Lifecycle,
+        repair: &(impl Fn(Orphan) -> F + Sync),
+    ) -> store::Result<usize>
+    where
+        F: Future<Output = Result<bool, claim::Error>> + Send,
+    {
+        let listed = match self.trackers.of(&project) {
+            Ok(platform) => {
+                poll::project::list(platform.as_ref(), Listing::Lifecycle(state)).await.map(|found| (platform, found))
+            }
+            Err(error) => Err(error),
+        };
+        let (platform, candidates) = match listed {
+            Ok(listed) => listed,
+            Err(error) => {
+                self.health.note(&format!("project:{}", project.name), State::Degraded, error.to_string());
+                return Ok(0);
+            }
+        };
+        let mut repaired = 0;
+        for candidate in self.without_job(config, &project, candidates).await? {
+            let Some(orphan) = self.orphan(config, &project, &platform, &candidate, state).await? else { continue };
+            let (ticket, name) = (orphan.ticket.id.clone(), &project.name);
+            match repair(orphan).await {
+                Ok(done) => repaired += usize::from(done),
+                Err(claim::Error::Store(error)) => return Err(error),
+                Err(error) => warn!(project = name, ticket.id = ticket, %error, "could not repair a ticket"),
+            }
+        }
+        Ok(repaired)
+    }
+
+    /// The candidates that belong to this project and have no job under any project of the tracker.
+    async fn without_job(
+        &self,
+        config: &Config,
+        project: &Project,
+        candidates: Vec<Candidate>,
+    ) -> store::Result<Vec<Candidate>> {
+        let belongs = |candidate: &Candidate| {
+            owner(config, &project.tracker, &candidate.labels).is_none_or(|owner| owner.name == project.name)
+        };
+        let own: Vec<Candidate> = candidates.into_iter().filter(belongs).collect();
+        let keys: Vec<Vec<TicketKey>> = own.iter().map(|ticket| keys_on_tracker(config, project, &ticket.id)).collect();
+        let states = self.store.job_states(&keys.concat()).await?;
+        let mut states = states.into_iter();
+        let lives = keys.iter().map(|keys| states.by_ref().take(keys.len()).flatten().count() > 0);
+        let alive: Vec<bool> = lives.collect();
+        Ok(own.into_iter().zip(alive).filter(|(_, alive)| !alive).map(|(candidate, _)| candidate).collect())
+    }
+
+    /// Locks a suspicious ticket and looks again, at the store and at the ticket itself. `None`: it is in order.
+    async fn orphan(
+        &self,
+        config: &Config,
+        project: &Arc<Project>,
+        platform: &Arc<dyn Platform>,
+        candidate: &Candidate,
+        state: Lifecycle,
+    ) -> store::Result<Option<Orphan>> {
+        let keys = keys_on_tracker(config, project, &candidate.id);
+        let Some(lock) = self.store.lock_claim(&keys[0]).await? else { return Ok(None) };
+        let looked = async {
+            if self.store.job_states(&keys).await?.into_iter().any(|job| job.is_some()) {
+                return Ok(None);
+            }
+            Ok::<_, store::Error>(Some(platform.read(&candidate.id).await))
+        };
+        let ticket = match timeout_at(lock.valid_until(), looked).await {
+            Ok(Ok(Some(Ok(ticket)))) if Lifecycle::of(&ticket.labels) == Some(state) => ticket,
+            Ok(Err(error)) => {
+                claim::release(self.store.as_ref(), lock).await;
+                return Err(error);
+            }
+            other => {
+                if let Ok(Ok(Some(Err(error)))) = other {
+                    warn_unreadable(project, &candidate.id, &error);
+                }
+                claim::release(self.store.as_ref(), lock).await;
+                return Ok(None);
+            }
+        };
+        Ok(Some(Orphan { project: Arc::clone(project), platform: Arc::clone(platform), lock, ticket }))
+    }
+}
+
+fn warn_unreadable(project: &Project, ticket: &str, error: &platform::Error) {
+    warn!(project = project.name, ticket.id = ticket, %error, "could not read a ticket that may need repair");
+}

@@ -1,0 +1,145 @@
+//! One poll of one project: list the candidates, offer each to the claim service.
+//!
+//! Called by the poll loop and by `agent-smith poll`. What must stay true: a listing that failed is an error and never
+//! "no tickets"; one that succeeded is used although the other failed; claims of one project run in order.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::claim::{self, Claim, ClaimService, Judgement, Rejection, judge};
+use crate::config::{Config, Project};
+use crate::lifecycle::Lifecycle;
+use crate::platform::{self, Listing, Platform};
+use crate::ticket::Candidate;
+
+/// A listing that takes longer is given up and tried again in the next cycle.
+const LISTING_LIMIT: Duration = Duration::from_secs(20);
+
+/// What one poll of a project came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Each candidate and what became of it, in the order of the listing.
+    pub offers: Vec<(Candidate, Offer)>,
+    /// What went wrong; the claims above were made all the same.
+    pub failures: Vec<platform::Error>,
+    /// The store did not answer: the rest of the candidates waits for the next cycle.
+    pub store_failure: Option<crate::store::Error>,
+}
+
+/// What became of a candidate.
+#[derive(Debug)]
+pub enum Offer {
+    /// The claim service's answer.
+    Answered(Claim),
+    /// Not offered, because its labels already say no.
+    Filtered(Judgement),
+    /// The claim could not find out.
+    Failed(String),
+}
+
+impl Outcome {
+    /// How many tickets were claimed.
+    pub fn claimed(&self) -> usize {
+        self.offers.iter().filter(|(_, offer)| matches!(offer, Offer::Answered(Claim::Claimed(_)))).count()
+    }
+
+    /// How long the platform asked to be left alone.
+    pub fn held_back(&self) -> Option<Duration> {
+        self.failures.iter().filter_map(platform::Error::retry_after).max()
+    }
+}
+
+/// The candidates of a project: discovery and catch-up, merged by ticket, oldest first within each.
+pub async fn find_candidates(project: &Project, platform: &dyn Platform) -> (Vec<Candidate>, Vec<platform::Error>) {
+    let triggers = project.trigger.labels();
+    let discovery = async {
+        if triggers.is_empty() { Ok(Vec::new()) } else { list(platform, Listing::Discovery(&triggers)).await }
+    };
+    let catch_up = list(platform, Listing::Lifecycle(Lifecycle::Pending));
+    let (discovered, pending) = tokio::join!(discovery, catch_up);
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut failures = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for listing in [discovered, pending] {
+        match listing {
+            Ok(found) => candidates.extend(found.into_iter().filter(|ticket| seen.insert(ticket.id.clone()))),
+            Err(error) => failures.push(error),
+        }
+    }
+    (candidates, failures)
+}
+
+/// A listing with its time limit.
+///
+/// # Errors
+/// The platform's, and [`platform::Error::Transport`] when the time is over.
+pub async fn list(platform: &dyn Platform, listing: Listing<'_>) -> platform::Result<Vec<Candidate>> {
+    let late = |_| Err(platform::Error::Transport(format!("listing took longer than {} s", LISTING_LIMIT.as_secs())));
+    timeout(LISTING_LIMIT, platform.list(listing)).await.unwrap_or_else(late)
+}
+
+/// Polls one project. `stop` is looked at between two claims.
+pub async fn poll_project(
+    claims: &ClaimService,
+    config: &Config,
+    project: &Project,
+    platform: &dyn Platform,
+    stop: &CancellationToken,
+) -> Outcome {
+    let (candidates, failures) = find_candidates(project, platform).await;
+    let mut outcome = Outcome { failures, ..Outcome::default() };
+    for candidate in candidates {
+        if stop.is_cancelled() || outcome.held_back().is_some() {
+            break;
+        }
+        let judgement = judge(candidate.open, &candidate.labels, project, config);
+        let offer = match judgement {
+            Judgement::Claimable(_) => offer(claims, config, project, platform, &candidate, &mut outcome).await,
+            filtered => Offer::Filtered(filtered),
+        };
+        outcome.offers.push((candidate, offer));
+        if outcome.store_failure.is_some() {
+            break;
+        }
+    }
+    outcome
+}
+
+async fn offer(
+    claims: &ClaimService,
+    config: &Config,
+    project: &Project,
+    platform: &dyn Platform,
+    candidate: &Candidate,
+    outcome: &mut Outcome,
+) -> Offer {
+    let request = claim::Request { config, project, platform, ticket: &candidate.id };
+    match claims.claim(&request).await {
+        Ok(answer) => {
+            log_answer(project, candidate, &answer);
+            Offer::Answered(answer)
+        }
+        Err(error) => {
+            warn!(project = project.name, ticket.id = candidate.id, %error, "could not claim; the next poll tries again");
+            let text = error.to_string();
+            match error {
+                claim::Error::Store(error) => outcome.store_failure = Some(error),
+                claim::Error::Platform(error) => outcome.failures.push(error),
+                claim::Error::TooSlow => {}
+            }
+            Offer::Failed(text)
+        }
+    }
+}
+
+fn log_answer(project: &Project, candidate: &Candidate, answer: &Claim) {
+    match answer {
+        Claim::Rejected(rejection @ Rejection::UnknownPipeline(_)) => {
+            warn!(project = project.name, ticket.id = candidate.id, "not claimed: {rejection}");
+        }
+        other => debug!(project = project.name, ticket.id = candidate.id, "offered: {other:?}"),
+    }
+}

@@ -1,0 +1,232 @@
+//! A simulated GitHub, a configuration file, and the real app or the real binary working on it.
+//!
+//! Who uses it: the end-to-end and replica tests. Times are as short as the configuration allows, so that expiry and
+//! recovery are seen within seconds.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_smith::app::{App, Options};
+use agent_smith::config::{Env, Live};
+use agent_smith::lifecycle::Lifecycle;
+use agent_smith::sim::SimServer;
+use agent_smith::sim::board::{Board, NewTicket, TicketView};
+use agent_smith::sim::github::{self, SimOptions};
+use agent_smith::store::Store;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// The longest that anything awaited may take. Generous: a busy machine must not make a test fail.
+pub const BOUND: Duration = Duration::from_secs(60);
+/// The one good token of the simulated GitHub.
+pub const TOKEN: &str = "simulated-github-token";
+
+/// The parts of a configuration file that tests vary.
+#[derive(Clone)]
+pub struct Settings {
+    pub projects: String,
+    pub pipelines: String,
+    pub slots: usize,
+    pub grace_seconds: u64,
+    pub heartbeat_ttl_seconds: u64,
+    pub heartbeat_renew_seconds: u64,
+    pub lease_seconds: u64,
+    pub reconcile_interval_seconds: u64,
+}
+
+impl Settings {
+    /// One pipeline, `fix-bug`, with these steps (YAML list items are made from the lines).
+    pub fn steps(steps: &[&str]) -> Self {
+        Self {
+            projects: String::new(),
+            pipelines: pipeline("fix-bug", steps),
+            slots: 4,
+            grace_seconds: 1,
+            heartbeat_ttl_seconds: 4,
+            heartbeat_renew_seconds: 1,
+            lease_seconds: 4,
+            reconcile_interval_seconds: 1,
+        }
+    }
+}
+
+/// A pipeline's section: each step is a shell command, written as a YAML block so that nothing needs escaping.
+pub fn pipeline(name: &str, steps: &[&str]) -> String {
+    let mut text = format!("  {name}:\n    timeout_seconds: 60\n    steps:\n");
+    for step in steps {
+        text.push_str("      - run: |\n");
+        for line in step.lines() {
+            text.push_str(&format!("          {line}\n"));
+        }
+    }
+    text
+}
+
+/// A simulated GitHub and a directory for everything else.
+pub struct World {
+    pub board: Board,
+    pub sim: SimServer,
+    pub directory: TempDir,
+}
+
+impl World {
+    /// With these trackers on the board.
+    pub async fn with(trackers: &[&str]) -> Self {
+        let board = Board::new();
+        for tracker in trackers {
+            board.add_tracker(tracker).unwrap();
+        }
+        let sim = github::serve(board.clone(), SimOptions { quota: None, ..SimOptions::default() }).await.unwrap();
+        let directory = tempfile::Builder::new().prefix("agent-smith-test-").tempdir().unwrap();
+        Self { board, sim, directory }
+    }
+
+    /// A path inside the test's own directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.path("agentsmith.yml")
+    }
+
+    /// A project's section: polled every second, `agent-smith` starts `fix-bug`.
+    pub fn project(&self, name: &str, tracker: &str) -> String {
+        self.project_on(&self.sim.api_url(), name, tracker)
+    }
+
+    pub fn project_on(&self, api: &str, name: &str, tracker: &str) -> String {
+        format!(
+            "  {name}:
+    tickets: {{ type: GitHub, url: \"https://github.com/{tracker}\", api_url: \"{api}\", auth: token }}
+    pipeline: fix-bug
+    github_trigger:
+      default_pipeline: fix-bug
+      pipeline_from_label: {{ agent-smith: fix-bug }}
+    polling: {{ enabled: true, interval_seconds: 1, jitter_percent: 5 }}
+"
+        )
+    }
+
+    /// Writes the file, as an editor does: whole, and in one move.
+    pub fn write_config(&self, settings: &Settings) {
+        let text = self.config_text(settings);
+        self.write_config_text(&text);
+    }
+
+    pub fn write_config_text(&self, text: &str) {
+        let fresh = self.path("agentsmith.yml.new");
+        std::fs::write(&fresh, text).unwrap();
+        std::fs::rename(&fresh, self.config_path()).unwrap();
+    }
+
+    pub fn config_text(&self, settings: &Settings) -> String {
+        format!(
+            "projects:
+{projects}pipelines:
+{pipelines}agent:
+  data_dir: \"{data}\"
+  queue:
+    max_parallel_jobs: {slots}
+    consume_block_seconds: 1
+    shutdown_grace_seconds: {grace}
+    redis_retry_interval_seconds: 1
+  leader: {{ lease_seconds: {lease}, renew_seconds: 1 }}
+  lifecycle:
+    heartbeat_ttl_seconds: {ttl}
+    heartbeat_renew_seconds: {renew}
+    stale_scan_seconds: 1
+    reconcile_interval_seconds: {reconcile}
+",
+            projects = settings.projects,
+            pipelines = settings.pipelines,
+            data = self.path("data").display(),
+            slots = settings.slots,
+            grace = settings.grace_seconds,
+            lease = settings.lease_seconds,
+            ttl = settings.heartbeat_ttl_seconds,
+            renew = settings.heartbeat_renew_seconds,
+            reconcile = settings.reconcile_interval_seconds,
+        )
+    }
+
+    /// The real app in this process, on a free port.
+    pub async fn start(&self, store: Arc<dyn Store>, name: &str) -> App {
+        let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)]);
+        let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
+        App::start(Options {
+            config,
+            store: Some(store),
+            consumer: true,
+            supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
+            name: name.to_owned(),
+            host: "test-host".to_owned(),
+            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Opens a ticket with the trigger label.
+    pub fn ask(&self, tracker: &str, title: &str) -> u64 {
+        self.board.open_ticket(tracker, NewTicket::titled(title).body("please").label("agent-smith")).unwrap()
+    }
+
+    /// Awaits a state of the board.
+    pub async fn reached(&self, reached: impl Fn(&Board) -> bool) {
+        self.board.wait_until(reached, BOUND).await.unwrap();
+    }
+
+    /// Awaits a ticket's lifecycle; returns the ticket as it is then.
+    pub async fn shows(&self, tracker: &str, number: u64, state: Option<Lifecycle>) -> TicketView {
+        self.reached(|board| lifecycle(board, tracker, number) == state).await;
+        self.ticket(tracker, number)
+    }
+
+    /// Awaits a result and its comment.
+    pub async fn ends(&self, tracker: &str, number: u64, state: Lifecycle) -> TicketView {
+        self.reached(|board| {
+            let ticket = board.ticket(tracker, number).unwrap();
+            Lifecycle::of(&ticket.labels) == Some(state)
+                && !ticket.comments.is_empty()
+                && lifecycle_labels(&ticket) == 1
+        })
+        .await;
+        self.ticket(tracker, number)
+    }
+
+    pub fn ticket(&self, tracker: &str, number: u64) -> TicketView {
+        self.board.ticket(tracker, number).unwrap()
+    }
+
+    /// The lines of a file that steps append to; empty while it does not exist.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        read_lines(&self.path(name))
+    }
+}
+
+pub fn read_lines(path: &Path) -> Vec<String> {
+    std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+pub fn lifecycle(board: &Board, tracker: &str, number: u64) -> Option<Lifecycle> {
+    Lifecycle::of(&board.ticket(tracker, number).unwrap().labels)
+}
+
+/// How many lifecycle labels a ticket carries.
+pub fn lifecycle_labels(ticket: &TicketView) -> usize {
+    ticket.labels.iter().filter(|label| Lifecycle::from_label(label).is_some()).count()
+}
+
+/// Awaits something that no notification tells of, by looking again until the bound.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + BOUND;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "not within {} s: {what}", BOUND.as_secs());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
