@@ -1,0 +1,384 @@
+//! What a ticket is told about its run, in Markdown.
+//!
+//! Pure. Who calls: the consumer, for the comment that goes with the result. What must stay true: whatever a step
+//! printed is inert on every platform: it stands in a code fence longer than any run of backticks in it, so that no
+//! mention, quick action, link or markup of it takes effect; a known secret never appears; the text stays below
+//! [`MAX_CHARS`]. Converters to other formats must honour fences and code spans of more than the usual backticks.
+
+use std::time::Duration;
+
+use super::capture::readable;
+use super::run::{FailureCause, Outcome, RunReport, StopReason};
+use crate::job::{MAX_ATTEMPTS, Verdict};
+use crate::lifecycle::Lifecycle;
+
+/// Upper bound of a comment. GitHub takes 65,536 characters, Jira 32,767 per text node, the others more.
+pub const MAX_CHARS: usize = 60_000;
+/// Lines of output shown. One screen.
+const TAIL_LINES: usize = 40;
+/// Characters of output shown, for lines that are long. Three times this, for two fences of nothing but backticks,
+/// is far below [`MAX_CHARS`].
+const TAIL_CHARS: usize = 8 * 1024;
+/// Characters of any other text that is not ours: the first line of a command, a name, an error.
+const INLINE_CHARS: usize = 300;
+/// A shorter "secret" protects nothing, and masking it would tear the text apart.
+const SHORTEST_SECRET: usize = 4;
+/// Stands for a secret.
+const MASK: &str = "[masked]";
+
+impl RunReport {
+    /// The verdict for the store; `None` when the run was only interrupted and the ticket still waits for its result
+    /// (shutdown, lost lease).
+    pub fn verdict(&self) -> Option<Verdict> {
+        match &self.outcome {
+            Outcome::Done => Some(Verdict::Done),
+            Outcome::Failed(_) => Some(Verdict::Failed),
+            Outcome::Stopped(StopReason::TriggerRemoved | StopReason::TicketClosed) => Some(Verdict::Cancelled),
+            Outcome::Stopped(StopReason::ShuttingDown | StopReason::LeaseLost) => None,
+        }
+    }
+}
+
+/// The comment for a run that has ended. Everything in `secrets` is masked wherever it appears in foreign text.
+pub fn comment<S: AsRef<str>>(report: &RunReport, secrets: &[S]) -> String {
+    let mask = Mask::new(secrets);
+    let span = |text: &str| code_span(&mask.apply(&readable(text)));
+    let word = match report.outcome {
+        Outcome::Done => "done",
+        Outcome::Failed(_) => "failed",
+        Outcome::Stopped(_) => "cancelled",
+    };
+    let mut parts = vec![format!(
+        "agent-smith ran pipeline {}: **{word}** after {}.",
+        span(&report.pipeline),
+        duration_in_words(report.duration)
+    )];
+    match &report.outcome {
+        Outcome::Done => {}
+        Outcome::Stopped(reason) => parts.push(format!("Stopped because {}.", reason_in_words(*reason))),
+        Outcome::Failed(failure) => {
+            let place = match &failure.step {
+                Some((index, line)) => format!("Step {} of {} ({})", index + 1, report.steps, span(line)),
+                None => "The run".to_owned(),
+            };
+            parts.push(match &failure.cause {
+                FailureCause::NotStarted(why) => format!("{place} could not be started: {}", span(why)),
+                cause => format!("{place} {}.", cause_in_words(cause)),
+            });
+        }
+    }
+    if report.left_behind > 0 {
+        let count = report.left_behind;
+        parts.push(format!("**{count} of its processes could not be ended** and may still run on the host."));
+    }
+    let tail = shown_tail(&mask.apply(&report.tail));
+    if tail.is_empty() {
+        parts.push("The last step printed nothing.".to_owned());
+    } else {
+        parts.push(format!("Last lines of the output:\n\n{}", fence(&tail)));
+    }
+    if matches!(report.outcome, Outcome::Failed(_)) {
+        parts.push(how_to_ask_again());
+    }
+    let (host, run) = (span(&report.host), span(&report.run_id));
+    parts.push(format!("Host {host}, attempt {} of at most {MAX_ATTEMPTS}, run {run}.", report.attempt));
+    bounded(parts.join("\n\n"))
+}
+
+/// The comment for a ticket whose runs broke off `attempts` times without a result.
+pub fn gave_up(pipeline: &str, attempts: u32) -> String {
+    ours(&format!(
+        "agent-smith gave up on pipeline {}: **failed**. The run broke off {attempts} times without a result, \
+         most likely because the machine or the agent-smith process that ran it died.",
+        code_span(pipeline)
+    ))
+}
+
+/// The comment for a run that broke off once and whose pipeline says `retry: never`.
+pub fn not_retried(pipeline: &str, attempt: u32) -> String {
+    ours(&format!(
+        "agent-smith did not repeat pipeline {}: **failed**. Attempt {attempt} broke off without a result, and the \
+         pipeline says `retry: never`. Check what the attempt has already done.",
+        code_span(pipeline)
+    ))
+}
+
+/// The comment for a job whose pipeline the configuration does not know.
+pub fn unknown_pipeline(pipeline: &str) -> String {
+    ours(&format!(
+        "agent-smith does not know pipeline {}: **failed**. Nothing was run. Add it under `pipelines` in \
+         `agentsmith.yml`, or correct the name where the project refers to it.",
+        code_span(pipeline)
+    ))
+}
+
+/// The comment for a job that was taken back before its run began.
+pub fn cancelled_before_start(pipeline: &str, reason: StopReason) -> String {
+    let (pipeline, reason) = (code_span(pipeline), reason_in_words(reason));
+    format!("agent-smith did not start pipeline {pipeline}: **cancelled**, because {reason}.")
+}
+
+fn ours(text: &str) -> String {
+    bounded(format!("{text}\n\n{}", how_to_ask_again()))
+}
+
+fn how_to_ask_again() -> String {
+    format!("Remove the label `{}` to ask for another run.", Lifecycle::Failed)
+}
+
+/// Completes "stopped because ...".
+pub(super) fn reason_in_words(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::TriggerRemoved => "the trigger label was removed",
+        StopReason::TicketClosed => "the ticket was closed",
+        StopReason::ShuttingDown => "the server is shutting down",
+        StopReason::LeaseLost => "another server has taken the job over",
+    }
+}
+
+/// Completes "the step ...". Contains foreign text only for [`FailureCause::NotStarted`].
+pub(super) fn cause_in_words(cause: &FailureCause) -> String {
+    match cause {
+        FailureCause::Exit(code @ 129..=192) => {
+            format!("exited with code {code}, which shells use for a program ended by signal {}", code - 128)
+        }
+        FailureCause::Exit(code) => format!("exited with code {code}"),
+        FailureCause::Signal(number) => format!("was ended by signal {number}"),
+        FailureCause::Timeout(limit) => {
+            format!("was ended because the time for the whole run ({}) was over", duration_in_words(*limit))
+        }
+        FailureCause::NotStarted(why) => format!("could not be started: {why}"),
+        FailureCause::SupervisorLost => {
+            "killed the process that watches it, so its result is not known; everything it started was ended".to_owned()
+        }
+    }
+}
+
+/// A duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 0 min`.
+fn duration_in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 if duration.subsec_millis() != 0 => format!("{:.1} s", duration.as_secs_f64()),
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// The last lines, without blank ones around them, cut in the middle when they are long.
+fn shown_tail(text: &str) -> String {
+    let text = text.trim_end();
+    let start = text.rmatch_indices('\n').nth(TAIL_LINES - 1).map_or(0, |(at, _)| at + 1);
+    cut_middle(text[start..].trim_start_matches('\n'), TAIL_CHARS)
+}
+
+/// Takes out the middle of a text that has more than `limit` characters, and says how much that was.
+fn cut_middle(text: &str, limit: usize) -> String {
+    let count = text.chars().count();
+    if count <= limit {
+        return text.to_owned();
+    }
+    // A third of the beginning, two thirds of the end: errors are told last.
+    let (head, tail) = (limit / 3, limit - limit / 3);
+    let begin: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(count - tail).collect();
+    format!("{begin}[... {} characters left out ...]{end}", count - limit)
+}
+
+/// A fenced block that its content cannot end.
+fn fence(content: &str) -> String {
+    let fence = "`".repeat(longest_run(content).max(2) + 1);
+    format!("{fence}text\n{content}\n{fence}")
+}
+
+/// A code span that its content cannot end; one line.
+fn code_span(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = cut_middle(if line.is_empty() { "(empty)" } else { &line }, INLINE_CHARS);
+    let ticks = "`".repeat(longest_run(&line) + 1);
+    let pad = if line.starts_with('`') || line.ends_with('`') { " " } else { "" };
+    format!("{ticks}{pad}{line}{pad}{ticks}")
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// A last guard: every part has its own bound and their sum is below this one.
+fn bounded(text: String) -> String {
+    if text.chars().count() < MAX_CHARS { text } else { cut_middle(&text, MAX_CHARS - 100) }
+}
+
+/// Known secrets, the longest first, so that one that contains another is masked as a whole.
+struct Mask<'a> {
+    secrets: Vec<&'a str>,
+}
+
+impl<'a> Mask<'a> {
+    fn new<S: AsRef<str>>(secrets: &'a [S]) -> Self {
+        let known = secrets.iter().map(|secret| secret.as_ref().trim());
+        let mut secrets: Vec<&str> = known.filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
+        secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self { secrets }
+    }
+
+    fn apply(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pipeline::run::Failure;
+
+    const NONE: &[&str] = &[];
+
+    fn report(outcome: Outcome, tail: &str) -> RunReport {
+        RunReport {
+            run_id: "0190-run".into(),
+            attempt: 2,
+            host: "box-1".into(),
+            pipeline: "fix-bug".into(),
+            steps: 3,
+            outcome,
+            duration: Duration::from_millis(72_400),
+            tail: tail.into(),
+            log: None,
+            left_behind: 0,
+        }
+    }
+
+    fn failed(cause: FailureCause) -> Outcome {
+        Outcome::Failed(Failure { step: Some((1, "./scripts/fix.sh".into())), cause })
+    }
+
+    #[test]
+    fn a_failure_says_everything_a_person_needs() {
+        let text = comment(&report(failed(FailureCause::Exit(3)), "one\ntwo\n"), NONE);
+        assert_eq!(
+            text,
+            "agent-smith ran pipeline `fix-bug`: **failed** after 1 min 12 s.\n\n\
+             Step 2 of 3 (`./scripts/fix.sh`) exited with code 3.\n\n\
+             Last lines of the output:\n\n```text\none\ntwo\n```\n\n\
+             Remove the label `agent-smith:failed` to ask for another run.\n\n\
+             Host `box-1`, attempt 2 of at most 3, run `0190-run`."
+        );
+    }
+
+    #[test]
+    fn every_cause_and_reason_reads_as_a_sentence() {
+        let cases = [
+            (
+                failed(FailureCause::Exit(137)),
+                "exited with code 137, which shells use for a program ended by signal 9.",
+            ),
+            (failed(FailureCause::Signal(15)), "was ended by signal 15."),
+            (
+                failed(FailureCause::Timeout(Duration::from_secs(3600))),
+                "was ended because the time for the whole run (1 h 0 min) was over.",
+            ),
+            (failed(FailureCause::NotStarted("no `sh`".into())), "could not be started: `` no `sh` ``"),
+            (failed(FailureCause::SupervisorLost), "killed the process that watches it"),
+            (Outcome::Stopped(StopReason::TicketClosed), "Stopped because the ticket was closed."),
+        ];
+        for (outcome, expected) in cases {
+            let text = comment(&report(outcome.clone(), ""), NONE);
+            assert!(text.contains(expected), "{outcome:?}: {text}");
+            assert!(text.contains("The last step printed nothing."), "{text}");
+        }
+        let cancelled = cancelled_before_start("x", StopReason::TriggerRemoved);
+        assert!(cancelled.ends_with("**cancelled**, because the trigger label was removed."), "{cancelled}");
+        for text in [gave_up("x", 3), not_retried("x", 1), unknown_pipeline("x")] {
+            assert!(text.contains("**failed**") && text.contains("`agent-smith:failed`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_verdict_of_an_interrupted_run_is_open() {
+        let verdict = |outcome| report(outcome, "").verdict();
+        assert_eq!(verdict(Outcome::Done), Some(Verdict::Done));
+        assert_eq!(verdict(failed(FailureCause::Exit(1))), Some(Verdict::Failed));
+        assert_eq!(verdict(Outcome::Stopped(StopReason::TicketClosed)), Some(Verdict::Cancelled));
+        assert_eq!(verdict(Outcome::Stopped(StopReason::ShuttingDown)), None);
+    }
+
+    #[test]
+    fn secrets_are_masked_also_in_commands_and_short_ones_are_ignored() {
+        let outcome = Outcome::Failed(Failure {
+            step: Some((0, "curl -H tok-12345-long".into())),
+            cause: FailureCause::NotStarted("tok-12345".into()),
+        });
+        let text =
+            comment(&report(outcome, "a tok-12345-long b tok-12345 c"), &["tok-12345", "tok-12345-long", "", "a"]);
+        assert!(!text.contains("12345"), "{text}");
+        assert!(text.contains("a [masked] b [masked] c"), "{text}");
+    }
+
+    #[test]
+    fn only_the_last_lines_are_shown_and_long_ones_are_cut() {
+        let many: String = (0..100).map(|number| format!("line {number}\n")).collect();
+        let text = comment(&report(Outcome::Done, &many), NONE);
+        assert!(!text.contains("line 59\n") && text.contains("```text\nline 60\n") && text.contains("line 99\n```"));
+        let long = format!("begin{}end", "x".repeat(20_000));
+        let text = comment(&report(Outcome::Done, &long), NONE);
+        let left_out = long.len() - TAIL_CHARS;
+        assert!(text.contains("begin") && text.contains("end\n```"));
+        assert!(text.contains(&format!("[... {left_out} characters left out ...]")));
+    }
+
+    #[test]
+    fn durations_are_for_people() {
+        let cases = [(400, "0.4 s"), (2000, "2 s"), (59_900, "59 s"), (185_000, "3 min 5 s"), (7_200_000, "2 h 0 min")];
+        for (millis, expected) in cases {
+            assert_eq!(duration_in_words(Duration::from_millis(millis)), expected);
+        }
+    }
+
+    #[test]
+    fn the_worst_output_stays_within_the_bound() {
+        let text = comment(&report(failed(FailureCause::Exit(1)), &"`".repeat(40_000)), NONE);
+        assert!(text.chars().count() < MAX_CHARS, "{}", text.len());
+        assert!(text.ends_with("run `0190-run`."));
+    }
+
+    proptest! {
+        /// Whatever is printed, the fence that opens it closes right after it and nowhere before.
+        #[test]
+        fn output_cannot_leave_its_fence(tail in "(`{0,6}|@all|\n/close|\n~~~|\n```\n|<!--|[a-z ]{0,3}|\n){0,30}") {
+            let text = comment(&report(Outcome::Done, &tail), NONE);
+            let shown = shown_tail(&tail);
+            if shown.is_empty() {
+                prop_assert!(!text.contains("```"));
+                return Ok(());
+            }
+            let lines: Vec<&str> = text.lines().collect();
+            let opens = lines.iter().position(|line| line.starts_with("```")).unwrap();
+            let ticks = lines[opens].trim_end_matches("text");
+            // The rule of CommonMark: only backticks, at least as many, indented by three at most.
+            let closes = |line: &&str| {
+                let line = line.trim();
+                line.len() >= ticks.len() && line.chars().all(|c| c == '`')
+            };
+            let close = opens + 1 + lines[opens + 1..].iter().position(closes).unwrap();
+            let inside = lines[opens + 1..close].join("\n");
+            prop_assert_eq!(inside, shown);
+            let outside = [&lines[..opens], &lines[close + 1..]].concat().join("\n");
+            prop_assert!(!outside.contains('@') && !outside.contains("/close"));
+        }
+
+        /// The same for names and commands in a line.
+        #[test]
+        fn a_name_cannot_leave_its_code_span(name in "[`@/a \n]{0,20}") {
+            let span = code_span(&name);
+            let ticks = span.len() - span.trim_start_matches('`').len();
+            let inner = &span[ticks..span.len() - ticks];
+            prop_assert!(span.ends_with(&"`".repeat(ticks)));
+            prop_assert!(longest_run(inner) != ticks && !inner.contains('\n'));
+            prop_assert!(!inner.starts_with('`') && !inner.ends_with('`'));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A `run` step: a shell command in the workspace.
+//!
+//! Who calls: `steps`. What must stay true: the environment is the documented list and nothing else; the command is
+//! given to the shell as it stands in the configuration, nothing is substituted into it.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::job::Job;
+use crate::pipeline::capture::Capture;
+use crate::pipeline::supervise::client::{Ended, Launch, supervise};
+use crate::pipeline::workspace::RunFolder;
+
+/// What a step may see of the server's environment: where programs and the user's settings are, and how to print.
+const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
+/// `PATH` where the server has none.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What the steps of one run have in common.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Surroundings {
+    supervisor: PathBuf,
+    workspace: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Surroundings {
+    /// Puts the environment together. Of `server_environment` only the few names of the documented list are used.
+    pub(in crate::pipeline) fn new(
+        supervisor: &Path,
+        server_environment: &[(OsString, OsString)],
+        folder: &RunFolder,
+        (job, attempt): (&Job, u32),
+    ) -> Self {
+        let mut environment: Vec<(OsString, OsString)> = server_environment
+            .iter()
+            .filter(|(name, _)| PASSED_ON.iter().any(|passed| name == passed))
+            .cloned()
+            .collect();
+        let has = |environment: &[(OsString, OsString)], name: &str| environment.iter().any(|(known, _)| known == name);
+        if !has(&environment, "PATH") {
+            environment.push(("PATH".into(), DEFAULT_PATH.into()));
+        }
+        if !has(&environment, "HOME") {
+            environment.push(("HOME".into(), folder.tmp().into()));
+        }
+        let mut set = |name: &str, value: &dyn AsRef<OsStr>| environment.push((name.into(), value.as_ref().into()));
+        set("TERM", &"dumb");
+        set("TMPDIR", &folder.tmp());
+        set("AGENTSMITH_TICKET_ID", &job.key.ticket);
+        set("AGENTSMITH_TICKET_FILE", &folder.ticket_file());
+        set("AGENTSMITH_PROJECT", &job.key.project);
+        set("AGENTSMITH_PLATFORM", &job.key.platform.as_str());
+        set("AGENTSMITH_PIPELINE", &job.pipeline);
+        set("AGENTSMITH_RUN_ID", &job.run_id);
+        set("AGENTSMITH_ATTEMPT", &attempt.to_string());
+        set("AGENTSMITH_WORKSPACE", &folder.workspace());
+        Self { supervisor: supervisor.to_owned(), workspace: folder.workspace(), environment }
+    }
+}
+
+pub(super) async fn carry_out(
+    command: &str,
+    surroundings: &Surroundings,
+    stop: impl Future<Output = ()>,
+    capture: &mut Capture,
+) -> (Ended, usize) {
+    // A step may have removed or replaced it; the next one is told so instead of running somewhere else.
+    if !surroundings.workspace.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+        return (Ended::NotStarted("the workspace is gone: an earlier step removed it".to_owned()), 0);
+    }
+    let launch = Launch {
+        supervisor: &surroundings.supervisor,
+        command,
+        directory: &surroundings.workspace,
+        environment: &surroundings.environment,
+    };
+    supervise(&launch, stop, capture).await
+}

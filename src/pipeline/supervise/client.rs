@@ -1,0 +1,170 @@
+//! The server's side of a supervised command: start the supervisor, drain the output, pass a stop on, clean up.
+//!
+//! Who calls: `steps`. What must stay true: when [`supervise`] returns, nothing of the command runs any more, or the
+//! number of processes that could not be ended is in the answer; output is always drained, so that no step ever waits
+//! for the log.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
+use std::pin::pin;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+use tokio::process::Command;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::strangers::{self, Registered};
+use super::supervisor::{KILL_LIMIT, STOP_TERM};
+use super::told::{Message, Told};
+use crate::pipeline::capture::Capture;
+
+/// How long after a stop the supervisor may take before it is killed itself: its own limits and a second for a loaded
+/// machine. A frozen supervisor (the step may send it SIGSTOP) costs this much and no more.
+const PATIENCE: Duration = STOP_TERM.saturating_add(KILL_LIMIT).saturating_add(Duration::from_secs(1));
+/// From the report to the end of the process. It has nothing left to do.
+const EXIT_LIMIT: Duration = Duration::from_secs(1);
+/// How long to read on when the tree is gone. The pipe is then at its end, unless a process could not be ended.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+/// Longest report: an error text with a path in it.
+const REPORT_LIMIT: u64 = 8 * 1024;
+/// As much as a pipe holds.
+const READ_SIZE: usize = 64 * 1024;
+
+/// What to run, and where.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Launch<'a> {
+    /// The program that becomes the supervisor: this binary.
+    pub(in crate::pipeline) supervisor: &'a Path,
+    /// Given to `sh -c`.
+    pub(in crate::pipeline) command: &'a str,
+    /// The working directory.
+    pub(in crate::pipeline) directory: &'a Path,
+    /// The whole environment.
+    pub(in crate::pipeline) environment: &'a [(OsString, OsString)],
+}
+
+/// How a supervised command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::pipeline) enum Ended {
+    /// The shell exited by itself.
+    Exit(i32),
+    /// A signal that we did not send ended the shell.
+    Signal(i32),
+    /// The stop came first.
+    Stopped,
+    /// It was never started; says why.
+    NotStarted(String),
+    /// The supervisor was killed. Its processes have been ended.
+    SupervisorLost,
+}
+
+/// Runs a command to its end, or to its end by `stop`. Returns how it ended and how many processes could not be ended.
+pub(in crate::pipeline) async fn supervise(
+    launch: &Launch<'_>,
+    stop: impl Future<Output = ()>,
+    capture: &mut Capture,
+) -> (Ended, usize) {
+    let (supervisor, socket, output) = match start(launch) {
+        Ok(started) => started,
+        Err(error) => return (Ended::NotStarted(format!("cannot start the supervisor: {error}")), 0),
+    };
+    let over = CancellationToken::new();
+    let control = async {
+        let ended = control(supervisor, socket, stop).await;
+        over.cancel();
+        ended
+    };
+    let (ended, ()) = tokio::join!(control, drain(output, &over, capture));
+    ended
+}
+
+fn start(launch: &Launch<'_>) -> io::Result<(Registered, UnixStream, pipe::Receiver)> {
+    let (ours, theirs) = StdUnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let (output, writer) = io::pipe()?;
+    let mut command = Command::new(launch.supervisor);
+    command
+        .arg0("agent-smith")
+        .arg(super::SUBCOMMAND)
+        .arg(launch.command)
+        .current_dir(launch.directory)
+        .env_clear()
+        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::from(OwnedFd::from(writer.try_clone()?)))
+        .stderr(Stdio::from(OwnedFd::from(writer)));
+    let output = pipe::Receiver::from_owned_fd(OwnedFd::from(output))?;
+    let socket = UnixStream::from_std(ours)?;
+    // The writing ends live in `command` and are closed with it; only the step holds them then.
+    Ok((Registered::spawn(&mut command)?, socket, output))
+}
+
+/// Waits for the report, passes a stop on, and makes sure that the supervisor and its tree are gone.
+async fn control(mut supervisor: Registered, mut socket: UnixStream, stop: impl Future<Output = ()>) -> (Ended, usize) {
+    let mut report = Vec::new();
+    let stopped = {
+        let (reader, mut writer) = socket.split();
+        let mut reader = reader.take(REPORT_LIMIT);
+        let mut reading = pin!(reader.read_to_end(&mut report));
+        tokio::select! {
+            biased;
+            _ = &mut reading => false,
+            () = stop => {
+                let _ = writer.shutdown().await; // fails when the supervisor is gone, which the read notices too
+                let _ = timeout(PATIENCE, &mut reading).await;
+                true
+            }
+        }
+    };
+    let message = Message::from_text(&String::from_utf8_lossy(&report));
+    if message.is_none() || timeout(EXIT_LIMIT, supervisor.child.wait()).await.is_err() {
+        // Fails only when it has ended already.
+        let _ = supervisor.child.start_kill();
+        let _ = timeout(EXIT_LIMIT, supervisor.child.wait()).await;
+    }
+    let left = match &message {
+        Some(Message { left: 0, .. }) => 0,
+        _ => {
+            warn!("a supervisor was lost or could not end its processes: ending them from here");
+            drop(supervisor);
+            tokio::task::spawn_blocking(strangers::sweep).await.unwrap_or_default()
+        }
+    };
+    let ended = match message.map(|message| message.told) {
+        Some(Told::Exit(code)) => Ended::Exit(code),
+        Some(Told::Signal(number)) => Ended::Signal(number),
+        Some(Told::Failed(why)) => Ended::NotStarted(why),
+        Some(Told::Stopped) => Ended::Stopped,
+        None if stopped => Ended::Stopped,
+        None => Ended::SupervisorLost,
+    };
+    (ended, left)
+}
+
+/// Reads until the pipe ends, or until [`DRAIN_LIMIT`] after the tree is gone.
+async fn drain(mut output: pipe::Receiver, over: &CancellationToken, capture: &mut Capture) {
+    let reading = async {
+        let mut buffer = vec![0; READ_SIZE];
+        while let Ok(count) = output.read(&mut buffer).await
+            && count > 0
+        {
+            capture.take(&buffer[..count]).await;
+        }
+    };
+    let too_late = async {
+        over.cancelled().await;
+        tokio::time::sleep(DRAIN_LIMIT).await;
+    };
+    tokio::select! {
+        () = reading => {}
+        () = too_late => {}
+    }
+}

@@ -1,0 +1,210 @@
+//! The supervisor of one step: a process of its own, plain blocking code, no runtime.
+//!
+//! Who calls: `cli`, before it does anything else. Standard input is the socket to the server, standard output and
+//! error are the step's. What must stay true: it exits only when it has no child left (or after [`KILL_LIMIT`], and
+//! then says how many are left); it inherits nothing to the step but standard output and error; it makes no attempt
+//! to outlive the server.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{self, Pid, getpid};
+
+use super::told::{Message, Told};
+use super::tree;
+
+/// Between SIGTERM and SIGKILL when the server asks for a stop. Long enough for a build tool to remove its temporary
+/// files, short enough for ten seconds in all.
+pub(super) const STOP_TERM: Duration = Duration::from_secs(3);
+/// The same for what a step left behind when its shell ended by itself: it had its chance.
+const LEFTOVER_TERM: Duration = Duration::from_secs(1);
+/// How long SIGKILL is repeated. What is left then sits in the kernel or belongs to another user.
+pub(super) const KILL_LIMIT: Duration = Duration::from_secs(2);
+/// Between two looks while a tree is ending.
+const LOOK: Duration = Duration::from_millis(5);
+/// The exit code for a command that could not be started, as `env` and `timeout` use it.
+const NOT_STARTED: u8 = 125;
+
+/// Runs `command` in a shell and ends with its exit code, 128 + n for signal n.
+///
+/// The exit code is for people; the server reads the report on the socket.
+pub fn main(command: Option<OsString>) -> ExitCode {
+    close_inherited();
+    let outcome = match command {
+        Some(command) => supervise(&command),
+        None => Err(io::Error::other("no command given")),
+    };
+    let message = outcome.unwrap_or_else(|error| Message { told: Told::Failed(error.to_string()), left: 0 });
+    if let Ok(mut socket) = socket() {
+        let _ = socket.write_all(message.to_text().as_bytes()); // the server may be gone, and then nobody asks
+    }
+    ExitCode::from(match message.told {
+        Told::Exit(code) => u8::try_from(code).unwrap_or(u8::MAX),
+        Told::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
+        Told::Stopped => 128 + 15,
+        Told::Failed(_) => NOT_STARTED,
+    })
+}
+
+fn supervise(command: &OsStr) -> io::Result<Message> {
+    // All signals wait until they are asked for. They are blocked, not ignored: a shell would inherit "ignored", while
+    // a blocked mask is emptied when a command is started. So a SIGTERM to everything, as some service supervisors
+    // send it, ends the step and leaves this process to clean up.
+    SigSet::all().thread_block()?;
+    unistd::setsid()?;
+    prctl::set_child_subreaper(true)?;
+    // The step may not look into this process, where it would find the socket.
+    prctl::set_dumpable(false)?;
+    let stop = watch_for_stop()?;
+    let shell = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(command)
+        .stdin(Stdio::null())
+        .process_group(0) // so that `kill 0` in a script means the script
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot start /bin/sh: {error}")))?;
+    let mut step = Step { shell, ended: None };
+    let stopped = step.wait(&stop)?;
+    let left = step.end_tree(if stopped { STOP_TERM } else { LEFTOVER_TERM });
+    let told = match step.ended {
+        _ if stopped => Told::Stopped,
+        Some(Ended::Code(code)) => Told::Exit(code),
+        Some(Ended::Signal(number)) => Told::Signal(number),
+        None => Told::Failed("the shell is gone and its exit status with it".to_owned()),
+    };
+    Ok(Message { told, left })
+}
+
+/// Closes what this process should not have been given; the server's own descriptors close themselves.
+fn close_inherited() {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
+    let open: Vec<i32> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        let _ = unistd::close(descriptor); // the directory just read is among them and already closed
+    }
+}
+
+fn socket() -> io::Result<File> {
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// Waits on the socket in a thread. When it ends, sets the flag and wakes the main thread with SIGUSR1.
+fn watch_for_stop() -> io::Result<Arc<AtomicBool>> {
+    let mut socket = socket()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
+        // The server never sends anything; whatever this read returns, it means stop.
+        while socket.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
+        flag.store(true, Ordering::Release);
+        let _ = kill(getpid(), Signal::SIGUSR1);
+    })?;
+    Ok(stop)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ended {
+    Code(i32),
+    Signal(i32),
+}
+
+struct Step {
+    shell: Child,
+    ended: Option<Ended>,
+}
+
+impl Step {
+    /// Sleeps until the shell has ended or a stop is asked for; true for a stop.
+    fn wait(&mut self, stop: &AtomicBool) -> io::Result<bool> {
+        let mut wake = SigSet::empty();
+        wake.add(Signal::SIGCHLD);
+        wake.add(Signal::SIGUSR1);
+        loop {
+            if self.reap() || self.ended.is_some() {
+                return Ok(false);
+            }
+            if stop.load(Ordering::Acquire) {
+                return Ok(true);
+            }
+            wake.wait()?;
+        }
+    }
+
+    /// Takes the exit status of every child that has ended. True when there is no child left: then, because orphans
+    /// become children of this process, there is no descendant left either.
+    fn reap(&mut self) -> bool {
+        // Asked first and by itself, because only the standard library can read a status with a real-time signal.
+        if let Ok(Some(status)) = self.shell.try_wait() {
+            self.ended = self.ended.or(ended(status));
+        }
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => return false,
+                Ok(WaitStatus::Exited(pid, code)) if self.is_shell(pid) => self.ended = Some(Ended::Code(code)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) if self.is_shell(pid) => {
+                    self.ended = Some(Ended::Signal(signal as i32));
+                }
+                Err(Errno::ECHILD) => return true,
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    fn is_shell(&self, pid: Pid) -> bool {
+        u32::try_from(pid.as_raw()).is_ok_and(|pid| pid == self.shell.id())
+    }
+
+    /// Ends every descendant: SIGTERM, `term` to obey it, then SIGKILL until none is left. Returns how many are left.
+    fn end_tree(&mut self, term: Duration) -> usize {
+        if self.reap() {
+            return 0;
+        }
+        tree::visit_descendants(getpid(), &mut |pid| {
+            tree::signal(pid, Signal::SIGTERM);
+            tree::signal(pid, Signal::SIGCONT); // a stopped process would not see it
+        });
+        let kill_at = Instant::now() + term;
+        while Instant::now() < kill_at {
+            std::thread::sleep(LOOK);
+            if self.reap() {
+                return 0;
+            }
+        }
+        let give_up_at = Instant::now() + KILL_LIMIT;
+        let mut newest = None;
+        loop {
+            let (mut count, mut last) = (0, None);
+            tree::visit_descendants(getpid(), &mut |pid| {
+                tree::kill_now(pid);
+                count += 1;
+                last = last.max(Some(pid));
+            });
+            if self.reap() {
+                return 0;
+            }
+            if Instant::now() >= give_up_at {
+                return count;
+            }
+            // While new processes still appear somebody forks, and every pause helps them.
+            if last == newest {
+                std::thread::sleep(LOOK);
+            }
+            newest = last;
+        }
+    }
+}
+
+fn ended(status: ExitStatus) -> Option<Ended> {
+    status.code().map(Ended::Code).or(status.signal().map(Ended::Signal))
+}

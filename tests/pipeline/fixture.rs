@@ -1,0 +1,117 @@
+//! A runner on a data directory of its own, and eyes for processes.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use agent_smith::config::{Pipeline, Retry, Step};
+use agent_smith::job::{AskedBy, Job};
+use agent_smith::pipeline::{RunReport, RunRequest, Runner, RunnerSettings, Stop};
+use agent_smith::ticket::{PlatformKind, Ticket, TicketKey};
+use tempfile::TempDir;
+
+/// The program that supervises steps.
+pub(crate) const SUPERVISOR: &str = env!("CARGO_BIN_EXE_agent-smith");
+
+pub(crate) struct Bench {
+    pub(crate) root: TempDir,
+    pub(crate) runner: Runner,
+    pub(crate) ticket: Ticket,
+    pub(crate) job: Job,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let runner = Runner::new(settings(root.path())).unwrap();
+        let key = TicketKey::new(PlatformKind::GitHub, "my-api", "42");
+        Self { root, runner, ticket: ticket(), job: Job::new(key, "fix-bug", AskedBy::TriggerLabel) }
+    }
+
+    pub(crate) async fn run(&self, commands: &[&str]) -> RunReport {
+        self.run_with(&pipeline(commands, Duration::from_secs(60)), &Stop::default()).await
+    }
+
+    pub(crate) async fn run_with(&self, pipeline: &Pipeline, stop: &Stop) -> RunReport {
+        let Self { runner, ticket, job, .. } = self;
+        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, stop: stop.clone() }).await
+    }
+
+    /// What is in the folder of this process: nothing but the lock when no run is under way.
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        entries(&self.root.path().join("work"))
+            .into_iter()
+            .filter(|path| path.is_dir())
+            .flat_map(|instance| entries(&instance))
+            .filter(|path| !path.ends_with("lock"))
+            .collect()
+    }
+}
+
+pub(crate) fn settings(root: &Path) -> RunnerSettings {
+    let environment = [
+        ("PATH", std::env::var("PATH").unwrap().as_str()),
+        ("HOME", "/home/smith"),
+        ("LANG", "C.UTF-8"),
+        ("TZ", "UTC"),
+        ("GITHUB_TOKEN", "ghp_secret-token"),
+        ("REDIS_URL", "redis://:secret@localhost"),
+        ("AGENTSMITH_CONFIG", "/etc/agentsmith.yml"),
+        ("LD_PRELOAD_", "x"),
+    ]
+    .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    RunnerSettings {
+        data_dir: root.to_owned(),
+        supervisor: SUPERVISOR.into(),
+        host: "box-1".into(),
+        environment: environment.into(),
+    }
+}
+
+pub(crate) fn pipeline(commands: &[&str], timeout: Duration) -> Pipeline {
+    let steps = commands.iter().map(|command| Step::Run { command: (*command).to_owned() }).collect();
+    Pipeline { name: "fix-bug".into(), timeout, retry: Retry::OnCrash, steps, built_in: false }
+}
+
+pub(crate) fn ticket() -> Ticket {
+    Ticket {
+        id: "42".into(),
+        title: "It crashes".into(),
+        body: "Often.".into(),
+        labels: ["bug", "agent-smith"].into_iter().collect(),
+        state: "open".into(),
+        open: true,
+        url: "https://example.org/42".into(),
+    }
+}
+
+/// A number that is good as an argument of `sleep` and in no other command line.
+pub(crate) fn marker() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("77{:08}{:04}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The processes with the marker in their command line. A process that has ended has none.
+pub(crate) fn running(marker: &str) -> Vec<u32> {
+    let is_marked = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(marker.len()).any(|window| window == marker.as_bytes())
+    };
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(is_marked).collect()
+}
+
+/// Waits until a condition holds, ten seconds at most.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let give_up_at = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < give_up_at, "still not: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
+}

@@ -1,0 +1,135 @@
+//! Whatever a step starts, it is gone when the step has ended or was stopped.
+
+use std::time::{Duration, Instant};
+
+use agent_smith::pipeline::{FailureCause, Outcome, Stop, StopReason};
+
+use crate::fixture::{Bench, marker, pipeline, running, until};
+
+/// The promise: from the moment a stop is seen.
+const PROMISE: Duration = Duration::from_secs(10);
+
+/// Starts a command, asks for a stop once `expected` marked processes run, and checks that all of them are gone.
+/// Returns how long that took. `MARK` in the command stands for the marker.
+async fn stopped(command: &str, expected: usize) -> Duration {
+    let (bench, marker, stop) = (Bench::new(), marker(), Stop::default());
+    let pipeline = pipeline(&[&command.replace("MARK", &marker)], Duration::from_secs(60));
+    let ask = async {
+        until("started", || running(&marker).len() >= expected).await;
+        assert!(stop.ask(StopReason::TriggerRemoved));
+        assert!(!stop.ask(StopReason::ShuttingDown), "the first reason stands");
+        Instant::now()
+    };
+    let (report, asked_at) = tokio::join!(bench.run_with(&pipeline, &stop), ask);
+    let took = asked_at.elapsed();
+    assert_eq!(running(&marker), [0; 0], "{command}");
+    assert_eq!(report.outcome, Outcome::Stopped(StopReason::TriggerRemoved));
+    assert_eq!(report.left_behind, 0);
+    assert!(took < PROMISE, "{took:?}");
+    took
+}
+
+/// Two of the marked processes are always the supervisor and its shell.
+#[tokio::test]
+async fn a_stop_ends_children_in_every_disguise() {
+    let obedient = [
+        ("exec sleep MARK", 2),
+        ("sleep MARK & sleep MARK & wait", 4),
+        ("(setsid sh -c 'sleep MARK & (sleep MARK &) ; exec sleep MARK' &) ; sleep MARK", 6),
+        ("nohup setsid setsid sleep MARK & wait", 3),
+        ("sleep MARK & kill -STOP $!; wait", 3),
+    ];
+    for (command, expected) in obedient {
+        let took = stopped(command, expected).await;
+        assert!(took < Duration::from_secs(2), "{command} obeys SIGTERM but took {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_ignores_sigterm_is_killed_after_its_term() {
+    let took =
+        stopped("trap '' TERM HUP INT; setsid sh -c 'while :; do sleep 1; done' MARK & wait; sleep MARK", 3).await;
+    assert!(took >= Duration::from_secs(3), "it had its three seconds: {took:?}");
+}
+
+#[tokio::test]
+async fn a_child_has_time_to_clean_up() {
+    let (bench, marker, stop) = (Bench::new(), marker(), Stop::default());
+    let command =
+        format!("trap 'sleep 0.3; echo cleaned; exit 0' TERM; : {marker}; echo ready; while :; do sleep 0.05; done");
+    let ask = async {
+        until("started", || log_of(&bench).contains("ready\n")).await;
+        stop.ask(StopReason::TicketClosed);
+    };
+    let pipeline = pipeline(&[&command], Duration::from_secs(60));
+    let (report, ()) = tokio::join!(bench.run_with(&pipeline, &stop), ask);
+    assert!(report.tail.ends_with("cleaned\n"), "{}", report.tail);
+    assert_eq!(report.outcome, Outcome::Stopped(StopReason::TicketClosed), "exit 0 after a stop is no success");
+}
+
+fn log_of(bench: &Bench) -> String {
+    let logs = crate::fixture::entries(&bench.root.path().join("logs"));
+    logs.first().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
+}
+
+/// A chain: each link starts the next, in a session of its own or not, and exits. Bounded, should it get away.
+#[tokio::test]
+async fn a_chain_of_forks_does_not_get_away() {
+    for next in ["setsid sh", "sh"] {
+        let command = format!(
+            "trap '' TERM; echo '[ $1 -lt 20000 ] && {next} ./chain $(($1+1)) $2 &' > chain; sh ./chain 0 MARK; sleep MARK"
+        );
+        stopped(&command, 4).await;
+    }
+}
+
+/// Many short-lived children side by side.
+#[tokio::test]
+async fn a_fork_loop_does_not_get_away() {
+    let lane = "i=0; while [ $i -lt 3000 ]; do (: ; sleep 0.01) & i=$((i+1)); [ $((i % 20)) -eq 0 ] && wait; done";
+    let command = format!("trap '' TERM; for lane in 1 2 3; do setsid sh -c '{lane}' MARK & done; wait; sleep MARK");
+    stopped(&command, 5).await;
+}
+
+#[tokio::test]
+async fn the_timeout_covers_the_whole_run() {
+    let (bench, marker) = (Bench::new(), marker());
+    let limit = Duration::from_millis(700);
+    let pipeline = pipeline(&["sleep 0.3", &format!("setsid sleep {marker} & sleep {marker}")], limit);
+    let report = bench.run_with(&pipeline, &Stop::default()).await;
+    let Outcome::Failed(failure) = report.outcome else { panic!("{:?}", report.outcome) };
+    assert_eq!(failure.cause, FailureCause::Timeout(limit));
+    assert_eq!(failure.step.map(|(index, _)| index), Some(1));
+    assert!(report.duration >= limit && report.duration < Duration::from_secs(3), "{:?}", report.duration);
+    assert_eq!(running(&marker), [0; 0]);
+}
+
+/// A step that ends is not asked: what it left is ended before the next step begins.
+#[tokio::test]
+async fn a_step_that_ends_leaves_nothing() {
+    let bench = Bench::new();
+    let (obedient, stubborn) = (marker(), marker());
+    let started = Instant::now();
+    // The second step looks for what the first one left.
+    let first = format!("setsid sleep {obedient} & echo $! > one; (sleep {obedient} & echo $! > two) ; exit 0");
+    let report = bench.run(&[&first, "for pid in $(cat one two); do [ -e /proc/$pid ] && exit 9; done; true"]).await;
+    assert_eq!((report.outcome, report.left_behind), (Outcome::Done, 0));
+    assert_eq!(running(&obedient), [0; 0]);
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    let report = bench.run(&[&format!("(trap '' TERM; setsid sleep {stubborn} & ) ; echo out; exit 5")]).await;
+    let Outcome::Failed(failure) = report.outcome else { panic!("{:?}", report.outcome) };
+    assert_eq!((failure.cause, report.tail.as_str()), (FailureCause::Exit(5), "out\n"));
+    assert_eq!(running(&stubborn), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_dropped_run_ends_its_processes_and_removes_its_workspace() {
+    let (bench, marker) = (Bench::new(), marker());
+    let pipeline = pipeline(&[&format!("setsid sleep {marker} & sleep {marker}")], Duration::from_secs(60));
+    let stop = Stop::default();
+    tokio::select! {
+        _ = bench.run_with(&pipeline, &stop) => panic!("it sleeps for years"),
+        () = until("started", || running(&marker).len() >= 4) => {}
+    }
+    until("gone", || running(&marker).is_empty() && bench.leftovers().is_empty()).await;
+}
