@@ -26,7 +26,10 @@ pub(super) fn queue_is_full() -> Error {
 pub(super) fn bounded(result: &RunResult) -> RunResult {
     let mut bounded = result.clone();
     if bounded.comment.len() > MAX_COMMENT_BYTES {
-        let end = bounded.comment.floor_char_boundary(MAX_COMMENT_BYTES - CUT_MARK.len());
+        let mut end = MAX_COMMENT_BYTES - CUT_MARK.len();
+        while !bounded.comment.is_char_boundary(end) {
+            end -= 1;
+        }
         bounded.comment.truncate(end);
         bounded.comment.push_str(CUT_MARK);
     }

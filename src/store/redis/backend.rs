@@ -10,7 +10,8 @@ use redis::Pipeline;
 use super::announcements::Announcements;
 use super::claims::{self, End};
 use super::connection::Connection;
-use super::{housekeeping, leases, queue, runs};
+use super::queue::Taker;
+use super::{housekeeping, leases, runs};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
 use crate::store::{
     Acquisition, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store,
@@ -22,6 +23,7 @@ use crate::ticket::TicketKey;
 pub struct RedisStore {
     redis: Connection,
     announcements: Announcements,
+    taker: Taker,
 }
 
 impl RedisStore {
@@ -33,7 +35,8 @@ impl RedisStore {
     pub fn connect(url: &str) -> Result<Self> {
         let redis = Connection::to(url)?;
         let announcements = Announcements::of(redis.client().clone());
-        Ok(Self { redis, announcements })
+        let taker = Taker::through(redis.clone());
+        Ok(Self { redis, announcements, taker })
     }
 }
 
@@ -88,7 +91,7 @@ impl Store for RedisStore {
     }
 
     async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>> {
-        queue::take(&self.redis, &self.announcements, (consumer, ttl), wait).await
+        self.taker.take(&self.announcements, (consumer, ttl), wait).await
     }
 
     async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal> {

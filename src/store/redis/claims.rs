@@ -49,11 +49,14 @@ pub(super) async fn end(redis: &Connection, job: &Job, end: End) -> Result<bool>
     redis.run(on_queue(&scripts::END_CLAIM).arg(job.key.to_string()).arg(&job.run_id).arg(word)).await
 }
 
+/// Ticket, pipeline, run id, asked by.
+type Record = (String, String, String, String);
+
 /// Records that are at least `older_than` old, oldest first.
 pub(super) async fn half_made(redis: &Connection, older_than: Duration, limit: usize) -> Result<Vec<HalfMadeClaim>> {
     let mut call = on_queue(&scripts::HALF_MADE_CLAIMS);
     call.arg(millis(older_than)).arg(limit);
-    let (claims, aside): (Vec<(String, String, String, String)>, Vec<String>) = redis.run(&call).await?;
+    let (claims, aside): (Vec<Record>, Vec<String>) = redis.run(&call).await?;
     codec::log_set_aside(&aside);
     let mut readable = Vec::with_capacity(claims.len());
     for (ticket, pipeline, run_id, asked_by) in claims {

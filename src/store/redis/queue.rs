@@ -1,8 +1,10 @@
 //! Taking a job, and waiting for one.
 //!
 //! Who calls: `backend`. What must stay true: a wait holds no connection; no announcement is lost between asking and
-//! waiting; a take that is dropped at any point loses nothing, not even an attempt.
+//! waiting; a take that is dropped at any point loses nothing, not even an attempt, and neither does one whose answer
+//! got lost on the way.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -18,31 +20,18 @@ use super::scripts::{self, on_queue};
 use crate::job::JobLease;
 use crate::store::{Error, ReleaseReason, Result};
 
-/// The next job, waiting up to `wait` for one.
-pub(super) async fn take(
-    redis: &Connection,
-    announcements: &Announcements,
-    (consumer, ttl): (&str, Duration),
-    wait: Duration,
-) -> Result<Option<JobLease>> {
-    let until = Instant::now() + wait;
-    loop {
-        let mut announced = std::pin::pin!(announcements.jobs().notified());
-        // Listening before asking: what becomes visible after the question ends the wait.
-        announced.as_mut().enable();
-        match take_unharmed(redis, consumer, ttl).await? {
-            Answer::Job(lease) => return Ok(Some(lease)),
-            Answer::Nothing { due_in } => {
-                let now = Instant::now();
-                if now >= until {
-                    return Ok(None);
-                }
-                let look_again = due_in.map_or(until, |due_in| until.min(now + due_in));
-                // Either way we ask again: at the end of the wait too, because an announcement may have got lost.
-                let _ = timeout_at(look_again, announced).await;
-            }
-        }
-    }
+/// Questions kept whose answer got lost. A process asks a few at a time; the lease of a forgotten one lapses.
+const MOST_UNANSWERED: usize = 64;
+/// A question that failed faster than this is asked once more: the connection had broken unnoticed.
+const ASK_AGAIN_WITHIN: Duration = Duration::from_millis(500);
+
+/// Asks for jobs. Clones share what is unanswered.
+#[derive(Debug, Clone)]
+pub(super) struct Taker {
+    redis: Connection,
+    /// Tokens of questions that Redis may have answered with a job although we did not hear it. The next question uses
+    /// the token again and so gets that very job.
+    unanswered: Arc<Mutex<Vec<String>>>,
 }
 
 enum Answer<L> {
@@ -50,47 +39,108 @@ enum Answer<L> {
     Nothing { due_in: Option<Duration> },
 }
 
-/// Asks once, in a task of its own: when the caller is dropped while the question is on its way, the job that comes
-/// back is put back.
-async fn take_unharmed(redis: &Connection, consumer: &str, ttl: Duration) -> Result<Answer<JobLease>> {
-    let (connection, consumer) = (redis.clone(), consumer.to_owned());
-    let asking = async move { take_once(&connection, &consumer, ttl).await };
-    let answer = tokio::spawn(asking.in_current_span())
-        .await
-        .map_err(|error| Error::Unavailable(format!("the take was cut off: {error}")))??;
-    match answer {
-        Answer::Job(hand_over) => {
-            hand_over.accept().map(Answer::Job).ok_or_else(|| Error::Unavailable("the take was cut off".into()))
+impl Taker {
+    /// Takes through this connection.
+    pub(super) fn through(redis: Connection) -> Self {
+        Self { redis, unanswered: Arc::default() }
+    }
+
+    /// The next job, waiting up to `wait` for one.
+    pub(super) async fn take(
+        &self,
+        announcements: &Announcements,
+        (consumer, ttl): (&str, Duration),
+        wait: Duration,
+    ) -> Result<Option<JobLease>> {
+        let until = Instant::now() + wait;
+        loop {
+            let mut announced = std::pin::pin!(announcements.jobs().notified());
+            // Listening before asking: what becomes visible after the question ends the wait.
+            announced.as_mut().enable();
+            match self.take_unharmed(consumer, ttl).await? {
+                Answer::Job(lease) => return Ok(Some(lease)),
+                Answer::Nothing { due_in } => {
+                    let now = Instant::now();
+                    if now >= until {
+                        return Ok(None);
+                    }
+                    let look_again = due_in.map_or(until, |due_in| until.min(now + due_in));
+                    // Either way we ask again: at the end of the wait too, because an announcement may have got lost.
+                    let _ = timeout_at(look_again, announced).await;
+                }
+            }
         }
-        Answer::Nothing { due_in } => Ok(Answer::Nothing { due_in }),
+    }
+
+    /// Asks in a task of its own: when the caller is dropped while the question is on its way, the job that comes back
+    /// is put back.
+    async fn take_unharmed(&self, consumer: &str, ttl: Duration) -> Result<Answer<JobLease>> {
+        let (taker, consumer) = (self.clone(), consumer.to_owned());
+        let asking = async move { taker.take_readable(&consumer, ttl).await };
+        let cut_off = |why: String| Error::Unavailable(format!("the take was cut off: {why}"));
+        match tokio::spawn(asking.in_current_span()).await.map_err(|error| cut_off(error.to_string()))?? {
+            Answer::Job(hand_over) => hand_over.accept().map(Answer::Job).ok_or_else(|| cut_off("no lease".into())),
+            Answer::Nothing { due_in } => Ok(Answer::Nothing { due_in }),
+        }
+    }
+
+    /// Takes until a job is readable; the others are set aside.
+    async fn take_readable(&self, consumer: &str, ttl: Duration) -> Result<Answer<HandOver>> {
+        loop {
+            let asked_at = Instant::now();
+            let (found, fields, aside) = self.ask(consumer, ttl).await?;
+            codec::log_set_aside(&aside);
+            if found != "job" {
+                let due_in = fields.first().filter(|millis| !millis.is_empty());
+                let due_in = due_in.map(|millis| codec::number("the next delayed job", "due time", millis));
+                return Ok(Answer::Nothing { due_in: due_in.transpose()?.map(Duration::from_millis) });
+            }
+            match read_lease(&fields, consumer, (asked_at, ttl)) {
+                Ok(lease) => {
+                    let hand_over = HandOver { lease: Some(lease), redis: self.redis.clone() };
+                    hand_over.show_heartbeat(ttl).await;
+                    return Ok(Answer::Job(hand_over));
+                }
+                Err(error) => {
+                    let (ticket, epoch) = (text(&fields, 0), text(&fields, 5));
+                    set_aside(&self.redis, ticket, epoch, &error.to_string()).await?;
+                }
+            }
+        }
+    }
+
+    /// One question, asked a second time if it failed at once. Its token makes asking again safe.
+    async fn ask(&self, consumer: &str, ttl: Duration) -> Result<Reply> {
+        let asked_before = self.unanswered().pop();
+        let again = asked_before.is_some();
+        let token = asked_before.unwrap_or_else(codec::random_token);
+        let asked_at = Instant::now();
+        let mut reply = self.ask_once((consumer, ttl), &token, again).await;
+        if reply.is_err() && asked_at.elapsed() < ASK_AGAIN_WITHIN {
+            reply = self.ask_once((consumer, ttl), &token, true).await;
+        }
+        if matches!(reply, Err(Error::Unavailable(_))) {
+            let mut unanswered = self.unanswered();
+            if unanswered.len() < MOST_UNANSWERED {
+                unanswered.push(token);
+            }
+        }
+        reply
+    }
+
+    async fn ask_once(&self, (consumer, ttl): (&str, Duration), token: &str, again: bool) -> Result<Reply> {
+        let mut call = on_queue(&scripts::TAKE);
+        call.arg(consumer).arg(millis(ttl)).arg(codec::random_token()).arg(token).arg(if again { "again" } else { "" });
+        self.redis.run(&call).await
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, Vec<String>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn take_once(redis: &Connection, consumer: &str, ttl: Duration) -> Result<Answer<HandOver>> {
-    loop {
-        let mut call = on_queue(&scripts::TAKE);
-        call.arg(consumer).arg(millis(ttl)).arg(codec::random_token());
-        let asked_at = Instant::now();
-        let (found, fields, aside): (String, Vec<String>, Vec<String>) = redis.run(&call).await?;
-        codec::log_set_aside(&aside);
-        if found != "job" {
-            let due_in = fields.first().filter(|millis| !millis.is_empty());
-            let due_in = due_in.map(|millis| codec::number("the next delayed job", "due time", millis)).transpose()?;
-            return Ok(Answer::Nothing { due_in: due_in.map(Duration::from_millis) });
-        }
-        match read_lease(&fields, consumer, (asked_at, ttl)) {
-            Ok(lease) => {
-                let hand_over = HandOver { lease: Some(lease), redis: redis.clone() };
-                hand_over.show_heartbeat(ttl).await;
-                return Ok(Answer::Job(hand_over));
-            }
-            Err(error) => {
-                let (ticket, epoch) = (text(&fields, 0), text(&fields, 5));
-                set_aside(redis, ticket, epoch, &error.to_string()).await?;
-            }
-        }
-    }
-}
+/// `job` or `none`, its fields, and what was set aside.
+type Reply = (String, Vec<String>, Vec<String>);
 
 fn text(fields: &[String], index: usize) -> &str {
     fields.get(index).map_or("", String::as_str)

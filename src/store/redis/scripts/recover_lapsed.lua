@@ -14,7 +14,7 @@ for index = #lapsed, 1, -1 do
     aside[#aside + 1] = set_aside(ticket, reason)
   else
     call('ZREM', RUNNING, ticket)
-    call('HDEL', job_key(ticket), 'consumer', 'taken_at')
+    call('HDEL', job_key(ticket), 'consumer', 'taken_at', 'take')
     enqueue(ticket, 'front')
     recovered[#recovered + 1] = { ticket, job[4], job[5] }
   end

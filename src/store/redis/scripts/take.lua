@@ -1,5 +1,6 @@
 -- Takes the next job: the next project of the ring, the first of its queue.
--- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation
+-- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation, 4 token of this question,
+--       5 'again' when the same question was asked before and no answer came, else ''
 -- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment }, { set aside ... } }
 --      or { 'none', { milliseconds until a delayed job is due, or '' }, { set aside ... } }
 
@@ -20,6 +21,30 @@ local function pop()
   end
 end
 
+-- Writes the lease down. The answer to the caller.
+local function lease(ticket, job, attempt, epoch, aside)
+  call('HSET', job_key(ticket), 'attempt', attempt, 'epoch', epoch, 'consumer', ARGV[1], 'taken_at', text(NOW), 'take', ARGV[4])
+  call('ZADD', RUNNING, text(NOW + tonumber(ARGV[2])), ticket)
+  call('HSET', JOBS, ticket, 'running')
+  return { 'job', { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7] }, aside }
+end
+
+-- The job that this very question was given before its answer got lost. Few jobs run at a time, and few answers get lost.
+local function given_before()
+  for _, ticket in ipairs(call('ZRANGE', RUNNING, 0, -1)) do
+    local job = read_job(ticket)
+    if job and call('HGET', job_key(ticket), 'take') == ARGV[4] then
+      return lease(ticket, job, job[4], call('HGET', job_key(ticket), 'epoch'), {})
+    end
+  end
+end
+
+if ARGV[5] == 'again' then
+  local answer = given_before()
+  if answer then
+    return answer
+  end
+end
 promote_due()
 local aside = {}
 for _ = 1, BATCH do
@@ -36,12 +61,7 @@ for _ = 1, BATCH do
   elseif not job then
     aside[#aside + 1] = set_aside(ticket, reason)
   else
-    local epoch = next_epoch()
-    local attempt = text(tonumber(job[4]) + 1)
-    call('HSET', job_key(ticket), 'attempt', attempt, 'epoch', epoch, 'consumer', ARGV[1], 'taken_at', text(NOW))
-    call('ZADD', RUNNING, text(NOW + tonumber(ARGV[2])), ticket)
-    call('HSET', JOBS, ticket, 'running')
-    return { 'job', { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7] }, aside }
+    return lease(ticket, job, text(tonumber(job[4]) + 1), next_epoch(), aside)
   end
 end
 return { 'none', { '0' }, aside }

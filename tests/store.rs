@@ -1,0 +1,81 @@
+//! The store's conformance suite: one set of rows, run on both backends, and what only one of them can show.
+//!
+//! A row is a function that gets an empty store and leaves it empty; the macro below turns it into one test per
+//! backend. Every Redis test has a `redis-server` of its own. What must stay true: after each row nothing is left in
+//! Redis but the two keys that never expire.
+
+// An error of the store fails the row, and rows are plain functions.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+#[path = "store/claims.rs"]
+mod claims;
+#[path = "store/fixture.rs"]
+mod fixture;
+#[path = "store/housekeeping.rs"]
+mod housekeeping;
+#[path = "store/leases.rs"]
+mod leases;
+#[path = "store/on_embedded.rs"]
+mod on_embedded;
+#[path = "store/on_redis.rs"]
+mod on_redis;
+#[path = "store/on_redis_outages.rs"]
+mod on_redis_outages;
+#[path = "store/queue.rs"]
+mod queue;
+#[path = "store/runs.rs"]
+mod runs;
+
+macro_rules! conformance {
+    ($($room:ident { $($row:ident),+ $(,)? })+) => {
+        mod redis {
+            $(mod $room { $(#[tokio::test] async fn $row() { crate::fixture::on_redis(crate::$room::$row).await; })+ })+
+        }
+        mod embedded {
+            $(mod $room { $(#[tokio::test] async fn $row() { crate::fixture::on_embedded(crate::$room::$row).await; })+ })+
+        }
+    };
+}
+
+conformance! {
+    leases {
+        one_holder_at_a_time,
+        a_lease_expires_and_the_next_holder_is_safe_from_the_last,
+        a_renewal_extends,
+        a_release_wakes_those_who_wait,
+    }
+    claims {
+        a_claim_lock_is_a_mutex_per_ticket,
+        a_lock_covers_its_own_ticket_only,
+        a_claim_is_recorded_once_whatever_the_state,
+        a_record_ends_once_and_only_by_its_own_run,
+        a_dropped_claim_leaves_no_trace,
+        half_made_claims_are_listed_by_age,
+    }
+    queue {
+        first_in_first_out_inside_a_project,
+        a_busy_project_does_not_starve_another,
+        no_job_is_taken_twice,
+        a_publish_ends_the_wait,
+        a_wait_ends_without_a_job,
+        a_dropped_take_loses_nothing,
+        a_delayed_job_ends_the_wait_when_it_is_due,
+    }
+    runs {
+        epochs_rise_and_attempts_count,
+        a_stale_epoch_changes_nothing,
+        a_lease_that_was_recovered_is_lost_before_the_next_take,
+        a_job_handed_back_keeps_its_attempt_and_goes_to_the_end,
+        the_first_result_stands_and_comes_back,
+        a_long_comment_is_cut,
+    }
+    housekeeping {
+        a_lapsed_job_goes_to_the_front_with_its_attempt_counted,
+        a_renewed_lease_does_not_lapse,
+        recovery_is_limited_and_ends_a_wait,
+        states_and_counts_tell_where_jobs_stand,
+        many_states_come_in_order,
+    }
+}

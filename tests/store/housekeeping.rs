@@ -1,0 +1,115 @@
+//! Rows about recovery and look-ups.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agent_smith::job::JobState::{Claiming, Queued, Running};
+use agent_smith::store::{QueueCounts, Recorded, Recovered, ReleaseReason, Store};
+
+use crate::fixture::{
+    LONG, NEVER_WAITED_OUT, SHORT, WOKEN, drain, enqueue, eventually, key, new_job, record, take, take_now,
+};
+
+async fn recover(store: &dyn Store, limit: usize) -> Vec<Recovered> {
+    eventually("a lease lapses", || async {
+        Some(store.recover_lapsed(limit).await.unwrap()).filter(|recovered| !recovered.is_empty())
+    })
+    .await
+}
+
+pub(crate) async fn a_lapsed_job_goes_to_the_front_with_its_attempt_counted(store: Arc<dyn Store>) {
+    for ticket in ["1", "2", "3"] {
+        enqueue(&*store, "p", ticket).await;
+    }
+    let lapsing = take(&*store, SHORT).await;
+    let recovered = recover(&*store, 10).await;
+    let expected = Recovered { key: key("p", "1"), attempt: 1, consumer: "box-1".into() };
+    assert_eq!(recovered, [expected]);
+    assert_eq!(store.recover_lapsed(10).await.unwrap(), [], "once");
+    assert_eq!(store.job_states(&[key("p", "1")]).await.unwrap(), [Some(Queued)]);
+    let again = take(&*store, LONG).await;
+    assert_eq!((again.job.key.ticket.as_str(), again.attempt), ("1", 2));
+    assert_eq!(again.job, lapsing.job);
+    assert!(store.finish(&again).await.unwrap());
+    assert_eq!(drain(&*store).await, ["2", "3"]);
+}
+
+pub(crate) async fn a_renewed_lease_does_not_lapse(store: Arc<dyn Store>) {
+    enqueue(&*store, "p", "renewed").await;
+    enqueue(&*store, "p", "silent").await;
+    let renewed = take(&*store, SHORT).await;
+    store.renew(&renewed, LONG).await.unwrap();
+    let silent = take(&*store, SHORT).await;
+    let recovered = recover(&*store, 10).await;
+    assert_eq!(recovered.len(), 1);
+    assert_eq!(recovered[0].key, silent.job.key);
+    assert!(store.confirm(&renewed).await.unwrap());
+    assert!(store.finish(&renewed).await.unwrap());
+    assert_eq!(drain(&*store).await, ["silent"]);
+}
+
+pub(crate) async fn recovery_is_limited_and_ends_a_wait(store: Arc<dyn Store>) {
+    for ticket in ["1", "2", "3"] {
+        enqueue(&*store, "p", ticket).await;
+        take(&*store, SHORT).await;
+    }
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.take("box-2", LONG, NEVER_WAITED_OUT).await }
+    });
+    let first = recover(&*store, 1).await;
+    let recovered_at = Instant::now();
+    assert_eq!((first.len(), first[0].key.ticket.as_str()), (1, "1"), "the one that lapsed first");
+    let lease = waiting.await.expect("a take that ends").unwrap().expect("the recovered job");
+    assert!(recovered_at.elapsed() < WOKEN);
+    assert!(store.finish(&lease).await.unwrap());
+    assert_eq!(recover(&*store, 1).await.len(), 1);
+    assert_eq!(recover(&*store, 1).await.len(), 1);
+    assert!(store.recover_lapsed(1).await.unwrap().is_empty());
+    drain(&*store).await;
+}
+
+pub(crate) async fn states_and_counts_tell_where_jobs_stand(store: Arc<dyn Store>) {
+    let ask = [key("p", "none"), key("p", "run"), key("p", "delayed"), key("p", "wait"), key("q", "claim")];
+    enqueue(&*store, "p", "run").await;
+    let running = take(&*store, LONG).await;
+    enqueue(&*store, "p", "delayed").await;
+    let delayed = take(&*store, LONG).await;
+    assert!(store.release(&delayed, ReleaseReason::Broken, SHORT).await.unwrap());
+    enqueue(&*store, "p", "wait").await;
+    let claim = new_job("q", "claim");
+    assert_eq!(record(&*store, &claim).await, Recorded::New);
+
+    let states = store.job_states(&ask).await.unwrap();
+    assert_eq!(states, [None, Some(Running), Some(Queued), Some(Queued), Some(Claiming)]);
+    let counts = QueueCounts { claiming: 1, queued: 2, running: 1, set_aside: 0 };
+    assert_eq!(store.counts().await.unwrap(), counts);
+
+    assert!(store.drop_claim(&claim).await.unwrap());
+    assert!(store.finish(&running).await.unwrap());
+    assert_eq!(drain_waiting(&*store, 2).await, 2);
+    assert_eq!(store.job_states(&ask).await.unwrap(), [None; 5]);
+    assert_eq!(store.job_states(&[]).await.unwrap(), []);
+}
+
+async fn drain_waiting(store: &dyn Store, jobs: usize) -> usize {
+    let mut finished = 0;
+    while finished < jobs {
+        let lease = store.take("box-1", LONG, Duration::from_secs(20)).await.unwrap().expect("a job");
+        assert!(store.finish(&lease).await.unwrap());
+        finished += 1;
+    }
+    assert!(take_now(store, LONG).await.is_none());
+    finished
+}
+
+pub(crate) async fn many_states_come_in_order(store: Arc<dyn Store>) {
+    enqueue(&*store, "p", "7").await;
+    enqueue(&*store, "p", "1190").await;
+    let ask: Vec<_> = (0..1_200).map(|ticket| key("p", &ticket.to_string())).collect();
+    let states = store.job_states(&ask).await.unwrap();
+    assert_eq!(states.len(), 1_200);
+    let live: Vec<usize> = (0..1_200).filter(|index| states[*index].is_some()).collect();
+    assert_eq!(live, [7, 1190]);
+    drain(&*store).await;
+}
