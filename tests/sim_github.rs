@@ -2,6 +2,8 @@
 //!
 //! A plain client on loopback, a server per test on a free port. Every wait has a bound.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use agent_smith::sim::board::{Board, Event, NewTicket, What};
@@ -163,6 +165,8 @@ async fn an_issue_has_the_documented_shape_below_both_bases() {
     assert_eq!(sim.get("/repos/org/my-api/issues/2").await.status, 404);
     assert_eq!(sim.get("/repos/org/my-api/issues/one").await.status, 404);
     assert_eq!(sim.get("/nowhere").await.message(), "Not Found");
+    assert_eq!(sim.post("/user", json!({})).await.message(), "Not Found");
+    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ use super::faults::{Fault, Faults};
 const MAX_CONNECTIONS: usize = 1_024;
 /// How long a client may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause after a failed accept: out of file descriptors, an immediate retry would only spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// How long running requests get when the server stops.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Largest answer that faults can cut or replace: far above the largest page a face renders.
@@ -135,7 +137,8 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    debug!(%error, "a connection ended before it was accepted");
+                    debug!(%error, "no connection could be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             },

@@ -1,4 +1,4 @@
-//! Who the token is, what is left of its quota, and what it may do in a repository.
+//! Who the token is, and what is left of its quota.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::guard::Caller;
 use super::json;
-use super::located::Located;
 use super::problem::Problem;
 use super::routes::Face;
 
@@ -33,8 +32,4 @@ pub(super) async fn rate_limit(State(face): State<Face>) -> Result<Response, Pro
     });
     let search = json!({ "limit": 30, "used": 0, "remaining": 30, "reset": quota.reset_epoch_seconds });
     Ok(Json(json!({ "resources": { "core": core, "search": search }, "rate": core })).into_response())
-}
-
-pub(super) async fn repository(at: Located) -> Response {
-    Json(json::repository(&at.tracker, &at)).into_response()
 }

@@ -56,6 +56,9 @@ pub(super) async fn guard(State(face): State<Face>, mut request: Request, next: 
     if is_read && counted && answer.status() == StatusCode::OK {
         answer = with_etag(&asked, answer).await;
     }
+    if answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    }
     if counted && answer.status() != StatusCode::NOT_MODIFIED {
         face.faults.spend_quota();
     }

@@ -10,16 +10,16 @@ use url::form_urlencoded::byte_serialize;
 
 use super::guard::Caller;
 use super::located::Located;
-use crate::sim::board::{Comment, LabelDef, TicketView, TrackerView};
+use crate::sim::board::{Comment, LabelDef, TicketView};
 
 /// The id that every login has: nothing depends on it.
 pub(super) const USER_ID: u64 = 4_711;
 
-fn time(at: DateTime<Utc>) -> String {
+pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn node_id(kind: &str, id: u64) -> String {
+pub(super) fn node_id(kind: &str, id: u64) -> String {
     format!("{kind}_kwDO{id:x}")
 }
 
@@ -129,46 +129,7 @@ pub(super) fn comment(comment: &Comment, ticket: &TicketView, at: &Located) -> V
     })
 }
 
-pub(super) fn repository(tracker: &TrackerView, at: &Located) -> Value {
-    let (owner, name) = tracker.name.split_once('/').unwrap_or(("", &tracker.name));
-    let (url, html_url) = (repo_url(at), format!("{}/{}", at.caller.origin, tracker.name));
-    let mut repository = json!({
-        "id": tracker.id,
-        "node_id": node_id("R", tracker.id),
-        "name": name,
-        "full_name": tracker.name,
-        "owner": user(owner, &at.caller),
-        "private": true,
-        "visibility": "private",
-        "html_url": html_url,
-        "clone_url": format!("{html_url}.git"),
-        "url": url,
-        "description": null,
-        "fork": false,
-        "default_branch": "main",
-        "has_issues": true,
-        "archived": false,
-        "disabled": false,
-        "open_issues": tracker.open_count,
-        "open_issues_count": tracker.open_count,
-        "permissions": {
-            "admin": false,
-            "maintain": false,
-            "push": tracker.can_write,
-            "triage": tracker.can_write,
-            "pull": true,
-        },
-        "created_at": time(tracker.created_at),
-        "updated_at": time(tracker.created_at),
-        "pushed_at": time(tracker.created_at),
-    });
-    for (key, below) in [("issues_url", "/issues{/number}"), ("labels_url", "/labels{/name}")] {
-        repository[key] = json!(format!("{url}{below}"));
-    }
-    repository
-}
-
-fn repo_url(at: &Located) -> String {
+pub(super) fn repo_url(at: &Located) -> String {
     format!("{}/repos/{}", at.caller.api, at.name())
 }
 

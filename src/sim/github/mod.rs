@@ -7,7 +7,7 @@
 //! ```text
 //! guard      what every call passes: user agent, version, credentials, quota, conditions, ETag
 //! located    owner/repository or id in the path -> tracker, or 404, 301, 307
-//! issues · labels · comments · account    the operations
+//! issues · labels · comments · repository · account    the operations
 //! listing    query parameters and Link headers
 //! json       the shapes      problem    the errors
 //! ```
@@ -21,6 +21,7 @@ mod labels;
 mod listing;
 mod located;
 mod problem;
+mod repository;
 mod routes;
 
 pub use problem::secondary_limit;

@@ -10,7 +10,7 @@ use axum::{Router, middleware};
 
 use super::guard::guard;
 use super::problem::Problem;
-use super::{account, comments, issues, labels};
+use super::{account, comments, issues, labels, repository};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::pages;
@@ -107,7 +107,7 @@ fn api() -> Router<Face> {
     // The second form is the one in `Link` and `Location` headers.
     for repo in ["/repos/{owner}/{repo}", "/repositories/{id}"] {
         routes = routes
-            .route(repo, get(account::repository))
+            .route(repo, get(repository::read))
             .route(&format!("{repo}/issues"), get(issues::list).post(issues::open))
             .route(&format!("{repo}/issues/{{number}}"), get(issues::read).patch(issues::edit))
             .route(
@@ -119,5 +119,6 @@ fn api() -> Router<Face> {
             .route(&format!("{repo}/labels"), get(labels::list).post(labels::create))
             .route(&format!("{repo}/labels/{{name}}"), get(labels::read));
     }
-    routes
+    // GitHub says 404 to a method that a path does not have.
+    routes.method_not_allowed_fallback(async || Problem::not_found())
 }
