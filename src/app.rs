@@ -130,9 +130,10 @@ fn start_loops(
     let agent = config.current().agent.clone();
     let availability = Availability::new(Arc::clone(store), health.clone(), agent.queue.redis_retry_interval);
     let claims = ClaimService::new(Arc::clone(store));
+    health.expect(availability.subsystem());
     spawn(shutdown, availability.prober());
     for name in [LeaseName::Poller, LeaseName::Housekeeping] {
-        health.set(name.as_str(), State::Down, "starting");
+        health.expect(name.as_str());
     }
 
     let poll_parts = poll::Parts {
@@ -183,7 +184,7 @@ fn start_loops(
             shutdown: shutdown.clone(),
             consumer: options.name.clone(),
         };
-        health.set("queue_consumer", State::Down, "starting");
+        health.expect("queue_consumer");
         shutdown.tasks().spawn(Consumer::new(parts).run());
     } else {
         health.note("queue_consumer", State::Disabled, "--no-consumer");

@@ -37,6 +37,11 @@ impl Availability {
         Self { store, health, subsystem, retry_ceiling, up: watch::Sender::new(true) }
     }
 
+    /// The store's name on `/health`.
+    pub fn subsystem(&self) -> &'static str {
+        self.subsystem
+    }
+
     /// Takes note of an error; only [`Error::Unavailable`] counts as an outage.
     pub fn report(&self, error: &Error) {
         if let Error::Unavailable(reason) = error {

@@ -10,6 +10,9 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 
+/// The reason of a subsystem that has not reported yet.
+const STARTING: &str = "starting";
+
 /// How a subsystem is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +50,16 @@ pub struct Health {
 }
 
 impl Health {
+    /// Names a subsystem that has not reported yet: the process is not ready before it does.
+    pub fn expect(&self, name: &str) {
+        let mut subsystems = self.lock();
+        if subsystems.iter().all(|subsystem| subsystem.name != name) {
+            let (state, reason, last_changed_utc) = (State::Down, STARTING.to_owned(), clock::utc_now());
+            let name = name.to_owned();
+            subsystems.push(Subsystem { name, state, reason, last_changed_utc, gates_readiness: true });
+        }
+    }
+
     /// Reports the state of a subsystem without which the process is not ready.
     pub fn set(&self, name: &str, state: State, reason: impl Into<String>) {
         self.report(name, state, reason.into(), true);
@@ -72,7 +85,7 @@ impl Health {
         }
         let now =
             Subsystem { name: name.to_owned(), state, reason, last_changed_utc: clock::utc_now(), gates_readiness };
-        log_change(&now, before.map(|(state, _)| state));
+        log_change(&now, before);
         match known {
             Some(subsystem) => *subsystem = now,
             None => subsystems.push(now),
@@ -99,11 +112,11 @@ impl Health {
     }
 }
 
-fn log_change(now: &Subsystem, before: Option<State>) {
+fn log_change(now: &Subsystem, before: Option<(State, String)>) {
     let Subsystem { name, reason, .. } = now;
     let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
     match now.state {
-        State::Up if before.is_none_or(|state| state == State::Up) => {
+        State::Up if before.is_none_or(|(state, reason)| state == State::Up || reason == STARTING) => {
             tracing::debug!(subsystem = name, "{name} is up{because}");
         }
         State::Up => info!(subsystem = name, "{name} is up again{because}"),

@@ -194,7 +194,8 @@ fn edges() -> BTreeMap<String, BTreeSet<String>> {
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources(&source_root()) {
         let module = module_of(&file);
-        let imports = imports_of(&code_of(&file)).into_iter().filter(|name| *name != module);
+        let mut imports = imports_of(&code_of(&file));
+        imports.remove(&module);
         edges.entry(module).or_default().extend(imports);
     }
     edges

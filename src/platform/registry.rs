@@ -10,11 +10,14 @@ use crate::config::{Config, Project, Tracker};
 use crate::platform::http::Http;
 use crate::platform::{Platform, Result, open};
 
+/// By project: what the client was made for, and the client.
+type Clients = HashMap<String, (Tracker, Arc<dyn Platform>)>;
+
 /// The clients. Clones share them.
 #[derive(Clone)]
 pub struct Trackers {
     http: Http,
-    by_project: Arc<Mutex<HashMap<String, (Tracker, Arc<dyn Platform>)>>>,
+    by_project: Arc<Mutex<Clients>>,
 }
 
 impl Trackers {

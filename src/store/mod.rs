@@ -63,6 +63,13 @@ pub enum Acquisition {
     },
 }
 
+impl Acquisition {
+    /// True when the lease is the caller's.
+    pub fn is_obtained(self) -> bool {
+        self == Self::Obtained
+    }
+}
+
 /// What the store says of an attempt to record a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {

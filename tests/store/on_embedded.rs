@@ -25,14 +25,14 @@ async fn unlocking_an_expired_lock_leaves_the_next_one_alone() {
 #[tokio::test(start_paused = true)]
 async fn terms_end_by_the_clock_of_the_runtime() {
     let (store, minute) = (EmbeddedStore::new(), Duration::from_secs(60));
-    assert!(store.acquire_lease(Poller, "a", minute).await.unwrap());
+    assert!(store.acquire_lease(Poller, "a", minute).await.unwrap().is_obtained());
     enqueue(&store, "p", "1").await;
     take(&store, minute).await;
     tokio::time::advance(minute - Duration::from_millis(1)).await;
-    assert!(!store.acquire_lease(Poller, "b", minute).await.unwrap());
+    assert!(!store.acquire_lease(Poller, "b", minute).await.unwrap().is_obtained());
     assert!(store.recover_lapsed(10).await.unwrap().is_empty());
     tokio::time::advance(Duration::from_millis(1)).await;
-    assert!(store.acquire_lease(Poller, "b", minute).await.unwrap());
+    assert!(store.acquire_lease(Poller, "b", minute).await.unwrap().is_obtained());
     assert_eq!(store.recover_lapsed(10).await.unwrap().len(), 1);
     assert_eq!(take(&store, minute).await.attempt, 2);
 }

@@ -33,8 +33,8 @@ async fn send<T: redis::FromRedisValue>(redis: &mut MultiplexedConnection, words
 async fn keys_have_their_public_names() {
     let (server, store, mut redis) = start().await;
     bounded(async {
-        assert!(store.acquire_lease(Poller, "a", LONG).await.unwrap());
-        assert!(store.acquire_lease(Housekeeping, "a", LONG).await.unwrap());
+        assert!(store.acquire_lease(Poller, "a", LONG).await.unwrap().is_obtained());
+        assert!(store.acquire_lease(Housekeeping, "a", LONG).await.unwrap().is_obtained());
         enqueue(&store, "p", "1").await;
         let lease = take(&store, LONG).await;
         enqueue(&store, "p", "2").await;
@@ -211,7 +211,7 @@ async fn without_channel_permissions_everything_works_but_the_early_wake_up() {
         let _: String =
             send(&mut redis, &["ACL", "SETUSER", "smith", "on", ">s3cret", "~*", "resetchannels", "+@all"]).await;
         let store = RedisStore::connect(&server.url().replace("//", "//smith:s3cret@")).expect("a good address");
-        assert!(store.acquire_lease(Poller, "a", LONG).await.unwrap());
+        assert!(store.acquire_lease(Poller, "a", LONG).await.unwrap().is_obtained());
         assert!(store.release_lease(Poller, "a").await.unwrap());
         enqueue(&store, "p", "1").await;
         let lease = store.take("box-1", LONG, Duration::from_secs(1)).await.unwrap().expect("queued");

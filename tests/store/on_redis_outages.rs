@@ -44,7 +44,7 @@ async fn a_kill_with_data_kept_loses_nothing() {
         enqueue(&*store, "p", "wait").await;
         let claim = new_job("p", "claim");
         assert_eq!(record(&*store, &claim).await, Recorded::New);
-        assert!(store.acquire_lease(Poller, "a", LONG).await.unwrap());
+        assert!(store.acquire_lease(Poller, "a", LONG).await.unwrap().is_obtained());
         let counts = store.counts().await.unwrap();
 
         server.restart_with_data();
@@ -251,7 +251,7 @@ async fn waits_begun_before_an_outage_end_after_it() {
         assert!(published_at.elapsed() < WOKEN, "{:?}", published_at.elapsed());
         assert!(store.finish(&lease).await.unwrap());
 
-        assert!(publisher.acquire_lease(Poller, "a", LONG).await.unwrap());
+        assert!(publisher.acquire_lease(Poller, "a", LONG).await.unwrap().is_obtained());
         let released = tokio::spawn({
             let store = store.clone();
             async move { store.lease_released().await }

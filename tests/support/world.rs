@@ -161,6 +161,7 @@ impl World {
             consumer: true,
             supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
             name: name.to_owned(),
+            environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
             host: "test-host".to_owned(),
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         })

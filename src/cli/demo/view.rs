@@ -22,6 +22,7 @@ pub(super) struct View {
     shown: u64,
     colour: bool,
     finished: HashMap<Lifecycle, usize>,
+    answered: usize,
     claimed_at: HashMap<(String, u64), Instant>,
 }
 
@@ -29,7 +30,7 @@ impl View {
     pub(super) fn new(board: Board) -> Self {
         let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let (finished, claimed_at) = (HashMap::new(), HashMap::new());
-        Self { board, began: Instant::now(), shown: 0, colour, finished, claimed_at }
+        Self { board, began: Instant::now(), shown: 0, colour, finished, answered: 0, claimed_at }
     }
 
     /// Says what is there and where to look.
@@ -51,7 +52,7 @@ impl View {
         let mut changed = self.board.changed();
         loop {
             self.show_new();
-            if self.finished.values().sum::<usize>() >= tickets {
+            if self.answered >= tickets {
                 return;
             }
             // The board lives as long as the view, so this cannot fail.
@@ -115,7 +116,10 @@ impl View {
                 None => return,
             },
             What::Commented(id) => match ticket.comments.iter().find(|comment| comment.id == *id) {
-                Some(comment) => self.paint("2", &format!("\u{201c}{}\u{201d}", first_line(&comment.body))),
+                Some(comment) => {
+                    self.answered += 1;
+                    self.paint("2", &format!("\u{201c}{}\u{201d}", first_line(&comment.body)))
+                }
                 None => return,
             },
             _ => return,
