@@ -5,8 +5,8 @@
 use super::Error;
 use crate::job::RunResult;
 
-/// Live jobs at a time. Far above any backlog a person would let stand, and about 100 MB of Redis at the most usual
-/// size of a job; beyond it something floods us and must be seen.
+/// Live jobs at a time. Far above any backlog a person would let stand; beyond it something floods us and must be seen
+/// before it fills the memory.
 pub(super) const MAX_LIVE_JOBS: usize = 100_000;
 
 /// Bytes of a recorded comment. No platform shows more than about as many characters in one comment.
