@@ -47,7 +47,7 @@ impl View {
         println!();
     }
 
-    /// Shows what happens until so many tickets are Done or Failed .
+    /// Shows what happens until so many tickets are Done or Failed and have their comment.
     pub(super) async fn follow_until_finished(&mut self, tickets: usize) {
         let mut changed = self.board.changed();
         loop {
