@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
     // Before anything else: a supervisor must not set up what a server needs.
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == supervise::SUBCOMMAND) {
-        return supervise::supervisor::main(arguments.next());
+        return supervise::supervisor::main(arguments);
     }
     // The TLS library can choose its provider by itself only while exactly one is linked in; this does not depend on
     // it. A provider that is installed already stays.

@@ -103,6 +103,13 @@ pub(crate) fn running(marker: &str) -> Vec<u32> {
     pids.filter(is_marked).collect()
 }
 
+/// How many of them are `sleep` itself, and not a shell that is about to start it.
+pub(crate) fn sleeping(marker: &str) -> usize {
+    let line = format!("sleep\0{marker}\0");
+    let is_sleep = |pid: &&u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|seen| seen == line.as_bytes());
+    running(marker).iter().filter(is_sleep).count()
+}
+
 /// Waits until a condition holds, ten seconds at most.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let give_up_at = Instant::now() + Duration::from_secs(10);

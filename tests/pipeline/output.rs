@@ -48,7 +48,8 @@ async fn the_last_words_are_heard() {
     let bench = Bench::new();
     let report =
         bench.run(&["(trap 'echo last words; exit' TERM; echo up; while :; do sleep 0.02; done) & sleep 0.3"]).await;
-    assert_eq!((report.outcome, report.tail.as_str()), (Outcome::Done, "up\nlast words\n"));
+    assert_eq!(report.outcome, Outcome::Done);
+    assert!(report.tail.starts_with("up\n") && report.tail.ends_with("\nlast words\n"), "{}", report.tail);
 }
 
 #[tokio::test]
@@ -71,11 +72,7 @@ async fn a_comment_shows_the_output_masked_and_fenced() {
     let report = bench.run(&["echo '```'; echo /close; echo @all ghp_secret-token; exit 1"]).await;
     let text = comment(&report, &["ghp_secret-token".to_owned()]);
     assert!(text.contains("````text\n```\n/close\n@all [masked]\n````\n"), "{text}");
-    assert!(
-        text.contains("(`` echo '```'; echo /close; echo @all [masked]; exit 1 ``)")
-            || text.contains("(````echo '```'"),
-        "{text}"
-    );
+    assert!(text.contains("(````echo '```'; echo /close; echo @all [masked]; exit 1````)"), "{text}");
 }
 
 /// The second step has its own tail, and the log says where it begins even when the first one filled it.

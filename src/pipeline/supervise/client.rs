@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::strangers::{self, Registered};
-use super::supervisor::{KILL_LIMIT, STOP_TERM};
+use super::supervisor::{KILL_LIMIT, STOP_TERM, WATCH};
 use super::told::{Message, Told};
 use crate::pipeline::capture::Capture;
 
@@ -93,7 +93,7 @@ fn start(launch: &Launch<'_>) -> io::Result<(Registered, UnixStream, pipe::Recei
     let mut command = Command::new(launch.supervisor);
     command
         .arg0("agent-smith")
-        .arg(super::SUBCOMMAND)
+        .args([super::SUBCOMMAND, WATCH])
         .arg(launch.command)
         .current_dir(launch.directory)
         .env_clear()

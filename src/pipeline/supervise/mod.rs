@@ -24,7 +24,7 @@ pub mod supervisor;
 mod told;
 mod tree;
 
-/// The hidden subcommand that makes this binary a supervisor. One argument follows: the shell command.
+/// The hidden subcommand that makes this binary a supervisor; [`supervisor::main`] takes what follows it.
 pub const SUBCOMMAND: &str = "supervise-step";
 
 /// Denies other processes of the same user the view into this process, above all `/proc/<pid>/environ` with the tokens.

@@ -33,19 +33,32 @@ const LEFTOVER_TERM: Duration = Duration::from_secs(1);
 pub(super) const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// Between two looks while a tree is ending.
 const LOOK: Duration = Duration::from_millis(5);
-/// The exit code for a command that could not be started, as `env` and `timeout` use it.
+/// The exit code when supervising failed, as `env` and `timeout` use it.
 const NOT_STARTED: u8 = 125;
 
-/// Runs `command` in a shell and ends with its exit code, 128 + n for signal n.
+/// First argument of the supervisor itself.
+pub(super) const WATCH: &str = "watch";
+/// First argument of the short stage between the supervisor and the shell.
+const BECOME_SHELL: &str = "become-shell";
+
+/// What the hidden subcommand does with the arguments behind it, [`WATCH`] or [`BECOME_SHELL`] and a shell command.
 ///
-/// The exit code is for people; the server reads the report on the socket.
-pub fn main(command: Option<OsString>) -> ExitCode {
+/// A supervisor ends with the exit code of the shell, 128 + n for signal n. That is for people; the server reads the
+/// report on the socket.
+pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    match (arguments.next(), arguments.next()) {
+        (Some(role), Some(command)) if role == WATCH => watch(&command),
+        (Some(role), Some(command)) if role == BECOME_SHELL => become_shell(&command),
+        _ => {
+            eprintln!("agent-smith starts this subcommand by itself for each step: it is not for use by hand");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn watch(command: &OsStr) -> ExitCode {
     close_inherited();
-    let outcome = match command {
-        Some(command) => supervise(&command),
-        None => Err(io::Error::other("no command given")),
-    };
-    let message = outcome.unwrap_or_else(|error| Message { told: Told::Failed(error.to_string()), left: 0 });
+    let message = supervise(command).unwrap_or_else(|error| Message { told: Told::Failed(error.to_string()), left: 0 });
     if let Ok(mut socket) = socket() {
         let _ = socket.write_all(message.to_text().as_bytes()); // the server may be gone, and then nobody asks
     }
@@ -58,22 +71,15 @@ pub fn main(command: Option<OsString>) -> ExitCode {
 }
 
 fn supervise(command: &OsStr) -> io::Result<Message> {
-    // All signals wait until they are asked for. They are blocked, not ignored: a shell would inherit "ignored", while
-    // a blocked mask is emptied when a command is started. So a SIGTERM to everything, as some service supervisors
-    // send it, ends the step and leaves this process to clean up.
+    // All signals wait until they are asked for: a SIGTERM to everything, as some service supervisors send it, ends the
+    // step and leaves this process to clean up. Blocked and not ignored, because a shell keeps what it was told to ignore.
     SigSet::all().thread_block()?;
     unistd::setsid()?;
     prctl::set_child_subreaper(true)?;
     // The step may not look into this process, where it would find the socket.
     prctl::set_dumpable(false)?;
     let stop = watch_for_stop()?;
-    let shell = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command)
-        .stdin(Stdio::null())
-        .process_group(0) // so that `kill 0` in a script means the script
-        .spawn()
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot start /bin/sh: {error}")))?;
+    let shell = start_shell(command)?;
     let mut step = Step { shell, ended: None };
     let stopped = step.wait(&stop)?;
     let left = step.end_tree(if stopped { STOP_TERM } else { LEFTOVER_TERM });
@@ -84,6 +90,30 @@ fn supervise(command: &OsStr) -> io::Result<Message> {
         None => Told::Failed("the shell is gone and its exit status with it".to_owned()),
     };
     Ok(Message { told, left })
+}
+
+/// Starts the shell by way of [`become_shell`].
+fn start_shell(command: &OsStr) -> io::Result<Child> {
+    let shell = Command::new("/proc/self/exe")
+        .arg0("agent-smith")
+        .args([OsStr::new(super::SUBCOMMAND), OsStr::new(BECOME_SHELL), command])
+        .stdin(Stdio::null())
+        .process_group(0) // so that `kill 0` in a script means the script
+        .spawn();
+    shell.map_err(|error| io::Error::new(error.kind(), format!("cannot start the shell: {error}")))
+}
+
+/// Turns this process into the shell, with no signal blocked.
+///
+/// A process inherits blocked signals, and the supervisor cannot unblock its own for a moment: a step that starts with
+/// a signal to its parent would hit it in that moment. So the new process unblocks them itself.
+fn become_shell(command: &OsStr) -> ExitCode {
+    let error = match SigSet::empty().thread_set_mask() {
+        Ok(()) => Command::new("/bin/sh").arg("-c").arg(command).exec(),
+        Err(errno) => io::Error::from(errno),
+    };
+    eprintln!("agent-smith: cannot start /bin/sh: {error}");
+    ExitCode::from(127) // as a shell says that it did not find a program
 }
 
 /// Closes what this process should not have been given; the server's own descriptors close themselves.
@@ -99,7 +129,7 @@ fn socket() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// Waits on the socket in a thread. When it ends, sets the flag and wakes the main thread with SIGUSR1.
+/// Waits on the socket in a thread. When it ends, sets the flag and wakes the main thread with SIGCHLD.
 fn watch_for_stop() -> io::Result<Arc<AtomicBool>> {
     let mut socket = socket()?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -108,7 +138,7 @@ fn watch_for_stop() -> io::Result<Arc<AtomicBool>> {
         // The server never sends anything; whatever this read returns, it means stop.
         while socket.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
         flag.store(true, Ordering::Release);
-        let _ = kill(getpid(), Signal::SIGUSR1);
+        let _ = kill(getpid(), Signal::SIGCHLD);
     })?;
     Ok(stop)
 }
@@ -129,7 +159,6 @@ impl Step {
     fn wait(&mut self, stop: &AtomicBool) -> io::Result<bool> {
         let mut wake = SigSet::empty();
         wake.add(Signal::SIGCHLD);
-        wake.add(Signal::SIGUSR1);
         loop {
             if self.reap() || self.ended.is_some() {
                 return Ok(false);
@@ -170,10 +199,14 @@ impl Step {
         if self.reap() {
             return 0;
         }
-        tree::visit_descendants(getpid(), &mut |pid| {
+        // All are found before the first is asked: when a parent ends, its children are no longer found below it. Each
+        // is asked once, so that what a script starts in order to clean up is left in peace.
+        let mut asked = Vec::new();
+        tree::visit_descendants(getpid(), &mut |pid| asked.push(pid));
+        for pid in asked {
             tree::signal(pid, Signal::SIGTERM);
             tree::signal(pid, Signal::SIGCONT); // a stopped process would not see it
-        });
+        }
         let kill_at = Instant::now() + term;
         while Instant::now() < kill_at {
             std::thread::sleep(LOOK);
