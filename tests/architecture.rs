@@ -134,9 +134,10 @@ fn module_of(file: &Path) -> String {
     inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
 
-/// The file without comments, string literals that hold `crate::` do not occur.
+/// The file without comments and without its own tests; string literals that hold `crate::` do not occur.
 fn code_of(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
     text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
