@@ -119,7 +119,7 @@ impl Consumer {
             match error {
                 Error::Unavailable(_) => {
                     self.parts.availability.report(&error);
-                    self.parts.health.set("queue_consumer", State::Down, "waiting for the store");
+                    self.parts.health.set("queue_consumer", State::Down, crate::health::WAITING_FOR_STORE);
                     self.parts.availability.until_up().await;
                 }
                 Error::Malformed(_) => {
