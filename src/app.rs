@@ -178,9 +178,10 @@ fn start_loops(
             host: options.host.clone(),
             environment: options.environment.clone(),
         };
-        info!("running up to {} jobs at once, in {}", agent.queue.max_parallel_jobs, settings.data_dir.display());
+        let place = settings.data_dir.display().to_string();
         let runner = Runner::new(settings)
             .context("cannot use agent.data_dir, set it to a directory that this user may write")?;
+        info!("taking up to {} jobs at once; workspaces and run logs are in {place}", agent.queue.max_parallel_jobs);
         let parts = consumer::Parts {
             config,
             store: Arc::clone(store),

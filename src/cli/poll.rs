@@ -14,7 +14,7 @@ use super::open::{StoreKind, open_config, open_store};
 use super::output::{Output, shortened};
 use super::{ConfigArgument, block_on, start_log, usage};
 use crate::claim::{Claim, ClaimService, Judgement, judge};
-use crate::config::{Config, Env, Live, Problem, Project, hint};
+use crate::config::{About, Config, Env, Live, Problem, Project, hint};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::resolve;
 use crate::platform::http::Http;
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
-    tell_problems(&loaded.problems);
+    tell_problems(&loaded.problems, arguments.project.as_deref());
     let config = live.current();
     let projects = match select(&live, &config, arguments.project.as_deref()) {
         Ok(projects) => projects,
@@ -89,9 +89,14 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
     })
 }
 
-fn tell_problems(problems: &[Problem]) {
+/// What is wrong in the file, as far as it concerns the project that was asked for.
+fn tell_problems(problems: &[Problem], project: Option<&str>) {
     let mut err = std::io::stderr().lock();
-    for problem in problems {
+    let concerns = |problem: &&Problem| match (&problem.about, project) {
+        (About::Project(name), Some(asked)) => name == asked,
+        _ => true,
+    };
+    for problem in problems.iter().filter(concerns) {
         let _ = writeln!(err, "{}: {}", problem.severity, problem.one_line());
     }
 }
@@ -181,7 +186,7 @@ fn refusal(judgement: &Judgement) -> String {
     match judgement {
         Judgement::Claimable(_) => "not offered".to_owned(),
         Judgement::Taken(state @ (Lifecycle::Done | Lifecycle::Failed)) => {
-            format!("not claimed: it ran, its label is {state}; remove that to run it again")
+            format!("not claimed: its label is {state}; remove it to run again")
         }
         Judgement::Taken(state) => format!("already claimed: its label is {state}"),
         Judgement::Rejected(rejection) => format!("not claimed: {rejection}"),

@@ -15,9 +15,9 @@ use crate::sim::SimServer;
 use crate::sim::board::{Board, Event, TicketView, What};
 
 /// Columns for the ticket's title, so that nearly every line stays below a hundred characters.
-const TITLE: usize = 38;
+const TITLE: usize = 36;
 /// Characters of a comment.
-const REASON: usize = 64;
+const REASON: usize = 56;
 
 /// The view. Remembers what it has shown.
 pub(super) struct View {
@@ -154,10 +154,15 @@ fn labelled(ticket: &TicketView) -> String {
     labels.collect::<Vec<_>>().join(", ")
 }
 
-/// What a comment says in a line, without its markup: after a failure the reason, which is its second paragraph.
+/// What a comment says in a line, without its markup: after a failure the reason, which is its second paragraph, without
+/// the command that failed.
 fn gist(body: &str) -> String {
     let mut paragraphs = body.lines().filter(|line| !line.trim().is_empty());
     let first = paragraphs.next().unwrap_or_default();
     let line = if first.contains("failed") { paragraphs.next().unwrap_or(first) } else { first };
+    let line = match (line.find(" ("), line.rfind(") ")) {
+        (Some(begin), Some(end)) if begin < end => line[..begin].to_owned() + &line[end + 1..],
+        _ => line.strip_prefix("agent-smith ran ").unwrap_or(line).to_owned(),
+    };
     shortened(&line.replace(['*', '`'], ""), REASON)
 }
