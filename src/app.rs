@@ -32,8 +32,9 @@ use crate::shutdown::Shutdown;
 use crate::store::{LeaseName, Store};
 use crate::{housekeeping, poll};
 
-/// Pause between two looks at the configuration file.
-const CONFIG_PAUSE: Duration = Duration::from_secs(5);
+/// Pause between two looks at the configuration file: whoever has just edited it waits for the answer, and a look at an
+/// unchanged file costs one `stat`.
+const CONFIG_PAUSE: Duration = Duration::from_secs(1);
 /// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, the ticket's label and the store.
 const LAST: Duration = Duration::from_secs(15);
 

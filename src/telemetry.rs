@@ -35,7 +35,12 @@ pub const DEFAULT_FILTER: &str = "info";
 /// When the filter cannot be parsed.
 pub fn init(format: Format, filter: &str, colour: bool) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(filter)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(false);
+    // A log that nobody can read any more (a closed pipe) is no reason to panic over the complaint about it.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(false)
+        .log_internal_errors(false);
     // A subscriber that is in place already stays: that happens only in tests.
     let _ = match format {
         Format::Text => builder.event_format(Line { colour }).try_init(),
