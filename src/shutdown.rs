@@ -6,9 +6,14 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
+
+/// Signals closer together than this are one request: `timeout`, `make` and others pass on to us what the terminal, or
+/// they themselves, have sent to the whole process group already. A person who presses Ctrl-C again takes longer.
+const ECHO: Duration = Duration::from_millis(250);
 
 /// Hand a clone to every long-lived task.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +68,7 @@ impl Shutdown {
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    last: Option<Instant>,
 }
 
 impl Signals {
@@ -71,14 +77,22 @@ impl Signals {
     /// # Errors
     /// When the operating system refuses the handlers.
     pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, last: None })
     }
 
-    /// The next signal's name.
+    /// The next signal's name. One that comes within a quarter of a second after another is taken for its echo.
     pub async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            let name = tokio::select! {
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.interrupt.recv() => "SIGINT",
+            };
+            let now = Instant::now();
+            if self.last.is_none_or(|last| now - last >= ECHO) {
+                self.last = Some(now);
+                return name;
+            }
         }
     }
 

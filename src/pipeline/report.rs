@@ -5,10 +5,11 @@
 //! mention, quick action, link or markup of it takes effect; a known secret never appears; the text stays below
 //! [`MAX_CHARS`]. Converters to other formats must honour fences and code spans of more than the usual backticks.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::capture::readable;
-use super::run::{FailureCause, Outcome, RunReport, StopReason};
+use super::run::{Failure, FailureCause, Outcome, RunReport, StopReason};
 use crate::job::{MAX_ATTEMPTS, Verdict};
 use crate::lifecycle::Lifecycle;
 
@@ -35,6 +36,16 @@ impl RunReport {
             Outcome::Failed(_) => Some(Verdict::Failed),
             Outcome::Stopped(StopReason::TriggerRemoved | StopReason::TicketClosed) => Some(Verdict::Cancelled),
             Outcome::Stopped(StopReason::ShuttingDown | StopReason::LeaseLost) => None,
+        }
+    }
+}
+
+/// For the log: without the command, whose text may be long.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.step {
+            Some((index, _)) => write!(f, "step {} {}", index + 1, cause_in_words(&self.cause)),
+            None => write!(f, "it {}", cause_in_words(&self.cause)),
         }
     }
 }

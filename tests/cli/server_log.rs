@@ -53,6 +53,16 @@ async fn text_tells_the_story_and_is_silent_when_nothing_happens() {
 }
 
 #[tokio::test]
+async fn a_failed_run_says_where_and_why_in_words() {
+    let (world, _config) = world(&["true", "exit 3"]).await;
+    let server = Server::start(&world.config_path(), None, world.path("log"), &["--store", "embedded"]).await;
+    let number = world.ask(TRACKER, "Cannot work");
+    world.ends(TRACKER, number, Lifecycle::Failed).await;
+    let told = "run ended: failed, step 2 exited with code 3 duration_ms=";
+    eventually("the end is told", async || server.log().contains(told).then_some(())).await;
+}
+
+#[tokio::test]
 async fn json_is_one_object_a_line_with_the_fields() {
     let (world, _config) = world(&["true"]).await;
     let (mut server, number) = after_one_ticket(&world, &["--log-format", "json"]).await;

@@ -70,3 +70,15 @@ async fn health_asks_a_server_and_says_when_there_is_none() {
     let nobody = free_port().to_string();
     run(&["health", "--port", &nobody]).await.with(1).says(&[&nobody, "refused", "--port"]);
 }
+
+/// `timeout`, `make` and others pass on a signal that the terminal has sent to the whole process group.
+#[tokio::test]
+async fn a_signal_and_its_echo_are_one_request() {
+    let (world, _config) = world(&["true"]).await;
+    let mut server = Server::start(&world.config_path(), None, world.path("log"), &["--store", "embedded"]).await;
+    is_ready(&server).await;
+    server.signal(Signal::SIGTERM);
+    server.signal(Signal::SIGINT);
+    assert_eq!(server.ended().await, Some(0));
+    assert!(!server.log().contains("second signal ("), "{}", server.log());
+}

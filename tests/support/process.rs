@@ -65,6 +65,18 @@ impl Server {
         eventually("the server ends", async || self.child.try_wait().unwrap()).await.code()
     }
 
+    /// Sends a signal again and again until the end, for one that is taken for the echo of another at first.
+    pub async fn ended_by(&mut self, signal: Signal) -> Option<i32> {
+        let ended = async || {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_none() {
+                self.signal(signal);
+            }
+            ended
+        };
+        eventually("the server ends", ended).await.code()
+    }
+
     /// Kills it as a power failure would.
     pub async fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
