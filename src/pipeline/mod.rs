@@ -6,6 +6,7 @@
 //! under one root and bounded. This room knows neither the store nor the platforms, and not who took the job: what
 //! executes a job is separate from what takes it.
 
+pub mod outcome;
 pub mod report;
 pub mod resolve;
 pub mod run;
@@ -17,5 +18,6 @@ mod remove;
 mod steps;
 mod workspace;
 
+pub use outcome::{Failure, FailureCause, Outcome, RunReport, Stop, StopReason};
 pub use resolve::{pipeline_for, resolve};
-pub use run::{Failure, FailureCause, Outcome, RunReport, RunRequest, Runner, RunnerSettings, Stop, StopReason};
+pub use run::{RunRequest, Runner, RunnerSettings};
