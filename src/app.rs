@@ -24,7 +24,7 @@ use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
 use crate::http;
 use crate::leader::Leader;
-use crate::pipeline::{Runner, RunnerSettings};
+use crate::pipeline::{Runner, RunnerSettings, supervise};
 use crate::platform::http::Http;
 use crate::platform::registry::Trackers;
 use crate::runner::{self, Tick};
@@ -173,6 +173,9 @@ fn start_loops(
     shutdown.tasks().spawn(housekeeper);
 
     if options.consumer {
+        if let Err(error) = supervise::shield_environment() {
+            warn!(%error, "steps of the same user can read this process's environment");
+        }
         let settings = RunnerSettings {
             data_dir: agent.data_dir,
             supervisor: options.supervisor.clone(),

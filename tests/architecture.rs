@@ -137,7 +137,7 @@ fn module_of(file: &Path) -> String {
 /// The file without comments and without its own tests; string literals that hold `crate::` do not occur.
 fn code_of(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
-    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let text = text.split("\n#[cfg(test)]\n").next().unwrap();
     text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
