@@ -25,7 +25,7 @@ use crate::health::{Health, State};
 use crate::http;
 use crate::leader::Leader;
 use crate::pipeline::{Runner, RunnerSettings, supervise};
-use crate::platform::http::Http;
+use crate::platform::http::{Http, Settings};
 use crate::platform::registry::Trackers;
 use crate::runner::{self, Tick};
 use crate::shutdown::Shutdown;
@@ -57,6 +57,8 @@ pub struct Options {
     pub name: String,
     /// Name of this machine, for comments.
     pub host: String,
+    /// How the platforms are called.
+    pub calls: Settings,
     /// Where to listen, bound already so that a taken port is reported before anything starts.
     pub listener: TcpListener,
 }
@@ -83,7 +85,7 @@ impl App {
         let shutdown = Shutdown::default();
         let config = options.config.clone();
         let address = options.listener.local_addr().context("reading the address of the listener")?;
-        let trackers = Trackers::new(Http::new().context("making the HTTP client")?);
+        let trackers = Trackers::new(Http::with(options.calls.clone()).context("making the HTTP client")?);
         spawn(
             &shutdown,
             ConfigWatch {

@@ -17,6 +17,7 @@ use crate::claim::{Claim, ClaimService, Judgement, judge};
 use crate::config::{About, Config, Env, Live, Problem, Project, hint};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::resolve;
+use crate::platform::Platform;
 use crate::platform::http::Http;
 use crate::platform::registry::Trackers;
 use crate::poll::project::{Offer, Outcome, find_candidates, poll_project};
@@ -118,12 +119,11 @@ async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers
     let (mut all_asked, mut claimable) = (true, 0);
     for project in projects {
         let (candidates, failures) = match trackers.of(project) {
-            Ok(platform) => find_candidates(project, platform.as_ref()).await,
-            Err(error) => (Vec::new(), vec![error]),
+            Ok(platform) => look(project, platform.as_ref()).await,
+            Err(error) => (Vec::new(), vec![error.to_string()]),
         };
         let answers: Vec<Answer> = candidates.iter().map(|candidate| would(config, project, candidate)).collect();
         claimable += answers.iter().filter(|answer| answer.positive).count();
-        let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
         tell(project, &answers, &failures, out);
         all_asked &= failures.is_empty();
         if out.is_lost() {
@@ -132,6 +132,19 @@ async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers
     }
     out.line(format_args!("{claimable} would be claimed; nothing was written"));
     all_asked
+}
+
+/// What asks for a run, and what would keep it from being claimed: a token that may read and not label shows in no
+/// listing.
+async fn look(project: &Project, platform: &dyn Platform) -> (Vec<Candidate>, Vec<String>) {
+    let (candidates, failures) = find_candidates(project, platform).await;
+    let mut failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    if failures.is_empty()
+        && let Err(error) = platform.check_access().await
+    {
+        failures.push(error.to_string());
+    }
+    (candidates, failures)
 }
 
 fn would(config: &Config, project: &Project, candidate: &Candidate) -> Answer {

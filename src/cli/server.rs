@@ -17,6 +17,7 @@ use super::{ConfigArgument, block_on, fail, start_log, usage};
 use crate::app::{self, App};
 use crate::config::{Config, Env, Live, Problem, Project};
 use crate::lifecycle::Lifecycle;
+use crate::platform::http::Settings;
 use crate::shutdown::Signals;
 use crate::store::Store;
 use crate::telemetry::{self, Format};
@@ -103,6 +104,7 @@ async fn serve(
         environment: std::env::vars_os().collect(),
         name: process_name(&host),
         host,
+        calls: Settings::default(),
         listener,
     })
     .await?;

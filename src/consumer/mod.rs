@@ -69,6 +69,9 @@ impl Consumer {
             }
             self.take_one().await;
         }
+        while let Some(ended) = self.running.try_join_next() {
+            note_panic(ended);
+        }
         if !self.running.is_empty() {
             info!(running = self.running.len(), "draining: waiting for the jobs that run");
         }

@@ -12,7 +12,8 @@ fn start(directory: &Path, arguments: &[&str]) -> Running {
     let port = free_port().to_string();
     let mut line = vec!["demo", "--port", &port];
     line.extend(arguments);
-    Running::start(command(&line).env("TMPDIR", directory))
+    // Nothing listens there: the demo talks to this machine only and needs no proxy.
+    Running::start(command(&line).env("TMPDIR", directory).env("HTTP_PROXY", "http://127.0.0.1:9"))
 }
 
 /// Processes that a demo in this directory has started: it is in their environment or on their command line.

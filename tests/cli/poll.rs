@@ -53,6 +53,27 @@ async fn a_project_without_tickets_says_what_was_looked_for() {
 }
 
 #[tokio::test]
+async fn a_token_that_may_not_label_is_noticed_before_a_claim_fails() {
+    let (world, config) = world(&["true"]).await;
+    world.ask(TRACKER, "Fix the footer");
+    world.board.set_can_write(TRACKER, false).unwrap();
+    let ended = run(&["poll", "--dry-run", "--config", &config]).await.with(1);
+    ended.prints(&["would be claimed", "! failed: the owner of the token may not label issues of org/api", "triage"]);
+}
+
+#[tokio::test]
+async fn a_wrong_token_and_an_unknown_repository_are_told_once_each() {
+    let (world, config) = world(&["true"]).await;
+    let ended = run_with(&["poll", "--dry-run", "--config", &config], &[("GITHUB_TOKEN", "wrong")]).await.with(1);
+    let ended = ended.prints(&["! failed: GitHub does not accept the token for org/api", "GITHUB_TOKEN"]);
+    assert_eq!(ended.out.matches("failed").count(), 1, "{}", ended.out);
+    world.write_config(&Settings { projects: world.project("api", "org/nowhere"), ..Settings::steps(&["true"]) });
+    let ended = run(&["poll", "--dry-run", "--config", &config]).await.with(1);
+    let ended = ended.prints(&["! failed: issues of org/nowhere not found", "GITHUB_TOKEN"]);
+    assert_eq!(ended.out.matches("failed").count(), 1, "{}", ended.out);
+}
+
+#[tokio::test]
 async fn an_unknown_project_is_answered_with_the_nearest_or_all_names() {
     let world = World::with(&[TRACKER]).await;
     let projects = world.project("shop-api", TRACKER) + &world.project("website", TRACKER);

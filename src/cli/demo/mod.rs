@@ -17,6 +17,7 @@ use super::server::{host_name, process_name};
 use super::{block_on, fail, start_log};
 use crate::app::{self, App};
 use crate::config::Env;
+use crate::platform::http::Settings;
 use crate::shutdown::Signals;
 use crate::sim::board::Board;
 use crate::sim::github::{self, SimOptions};
@@ -88,6 +89,7 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
         environment: std::env::vars_os().collect(),
         name: process_name(&host),
         host,
+        calls: Settings { proxies: false, ..Settings::default() },
         listener,
     })
     .await?;
