@@ -64,6 +64,10 @@ impl Running {
         Self { child: command.spawn().unwrap(), files }
     }
 
+    pub(crate) fn start_with_own_stderr(command: &mut Command, stderr: Stdio) -> Self {
+        Self { child: command.stderr(stderr).spawn().unwrap(), files: tempfile::tempdir().unwrap() }
+    }
+
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
     }

@@ -55,6 +55,20 @@ async fn errors_that_nobody_reads_still_have_their_exit_code() {
 }
 
 #[tokio::test]
+async fn a_server_whose_log_nobody_reads_goes_on_working() {
+    let (world, config) = world(&["true"]).await;
+    let port = free_port().to_string();
+    let mut line = command(&["server", "--store", "embedded", "--bind", "127.0.0.1", "--port", &port]);
+    line.args(["--config", &config]).stdout(Stdio::null());
+    let mut server = Running::start_with_own_stderr(&mut line, closed_pipe());
+    let number = world.ask(TRACKER, "Fix the footer");
+    world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert!(server.child().try_wait().unwrap().is_none(), "it still runs");
+    server.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(server.end().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn a_demo_whose_reader_has_gone_ends_and_clears_up() {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port().to_string();

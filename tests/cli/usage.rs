@@ -24,6 +24,24 @@ async fn every_command_explains_itself_and_says_its_version() {
 }
 
 #[tokio::test]
+async fn the_documentation_knows_every_command_option_and_variable() {
+    let page = include_str!("../../docs/command-line.md");
+    let overview = run(&["--help"]).await.with(0).out;
+    let variables = overview.lines().filter_map(|line| line.split_whitespace().next());
+    let variables = variables.filter(|word| word.len() > 4 && word.chars().all(|c| c == '_' || c.is_ascii_uppercase()));
+    let mut words: Vec<String> = variables.map(str::to_owned).collect();
+    assert!(words.len() >= 5, "{words:?}");
+    for command in COMMANDS {
+        words.push(format!("agent-smith {command}"));
+        let help = run(&[command, "--help"]).await.with(0).out;
+        let options = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+        words.extend(options.filter_map(|option| Some(format!("--{}", option.split_whitespace().next()?))));
+    }
+    let missing: Vec<&String> = words.iter().filter(|word| !page.contains(word.as_str())).collect();
+    assert!(missing.is_empty(), "docs/command-line.md does not mention {missing:?}");
+}
+
+#[tokio::test]
 async fn usage_that_makes_no_sense_is_exit_code_2_with_the_nearest_name() {
     run(&[]).await.with(2).says(&["Usage: agent-smith"]);
     run(&["srver"]).await.with(2).says(&["srver", "'server'"]);
