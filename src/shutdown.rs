@@ -63,11 +63,12 @@ impl Shutdown {
     }
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT; with [`Signals::also_hangup`] the end of the terminal too.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
     last: Option<Instant>,
 }
 
@@ -78,7 +79,15 @@ impl Signals {
     /// When the operating system refuses the handlers.
     pub fn listen() -> std::io::Result<Self> {
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Self { terminate, interrupt, last: None })
+        Ok(Self { terminate, interrupt, hangup: None, last: None })
+    }
+
+    /// Takes SIGHUP for a stop as well. For what belongs to its terminal; a server leaves it to `nohup`.
+    ///
+    /// # Errors
+    /// When the operating system refuses the handler.
+    pub fn also_hangup(self) -> std::io::Result<Self> {
+        Ok(Self { hangup: Some(signal(SignalKind::hangup())?), ..self })
     }
 
     /// The next signal's name. One that comes within a quarter of a second after another is taken for its echo.
@@ -87,6 +96,7 @@ impl Signals {
             let name = tokio::select! {
                 _ = self.terminate.recv() => "SIGTERM",
                 _ = self.interrupt.recv() => "SIGINT",
+                Some(_) = received(&mut self.hangup) => "SIGHUP",
             };
             let now = Instant::now();
             if self.last.is_none_or(|last| now - last >= ECHO) {
@@ -101,5 +111,12 @@ impl Signals {
         let name = self.next().await;
         info!(signal = name, "{name} received: taking no more work, a second signal ends at once");
         shutdown.begin();
+    }
+}
+
+async fn received(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
     }
 }

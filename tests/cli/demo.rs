@@ -56,7 +56,7 @@ async fn six_tickets_end_in_a_readable_file() {
 
 #[tokio::test]
 async fn a_demo_that_is_interrupted_leaves_nothing_behind() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let directory = tempfile::tempdir().unwrap();
         let running = start(directory.path(), &[]);
         // Reading it while it runs also shows that each line is out at once.
