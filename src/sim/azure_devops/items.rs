@@ -36,6 +36,9 @@ pub(super) async fn read_anywhere(organization: Organization, Query(params): Par
             Ok(ticket) => here.push((tracker.name, ticket)),
             // The number here is the board's; Azure DevOps would keep the old one, and so does the answer.
             Err(BoardError::Transferred { tracker, number }) => {
+                if board.tracker(&tracker).is_none_or(|there| there.hidden) {
+                    return Err(Problem::no_item(wanted));
+                }
                 let ticket = board.look(&tracker, number).map_err(Problem::from_board)?;
                 here = vec![(tracker, crate::sim::board::TicketView { number: wanted, ..ticket })];
                 break;

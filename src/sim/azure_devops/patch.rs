@@ -63,10 +63,9 @@ pub(super) async fn update(at: Located, headers: HeaderMap, body: Bytes) -> Resu
         }
         let (name, on) = (&at.tracker.name, (ticket.number, ticket.revision));
         let written = at.face.board.edit_revision(name, on, outcome.edit, outcome.comment.as_deref());
-        match written.map_err(Problem::from_board)? {
-            Some(ticket) => return Ok(Json(json::item(&ticket, None, &at)).into_response()),
-            // Somebody wrote between our look and our write: with a test the next round refuses.
-            None => {}
+        // `None`: somebody wrote between our look and our write; with a test the next round refuses.
+        if let Some(ticket) = written.map_err(Problem::from_board)? {
+            return Ok(Json(json::item(&ticket, None, &at)).into_response());
         }
     }
     let message = "TF26071: This work item has been changed by someone else since you opened it.";
