@@ -55,8 +55,8 @@ pub(super) fn notice(answer: &Answer, dialect: &Dialect) -> Option<Notice> {
         let reason = if used_up { "primary limit" } else { "secondary limit" };
         return Some(Notice { refused: true, wait: asked.or(reset).map(bounded), reason });
     }
-    // A success that names a wait was delayed on purpose (Azure DevOps); the next request is the one that counts.
-    if answer.status.is_success()
+    // Any other answer that names a wait was delayed on purpose (Azure DevOps); it is for the next request.
+    if !answer.status.is_server_error()
         && let Some(wait) = asked
     {
         return Some(Notice { refused: false, wait: Some(bounded(wait)), reason: "delayed by the platform" });
@@ -151,11 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn a_success_that_names_a_wait_holds_the_next_request() {
+    fn a_delayed_answer_holds_the_next_request() {
         let wait = Some(Duration::from_secs(5));
         let delayed = Notice { refused: false, wait, reason: "delayed by the platform" };
-        assert_eq!(read(200, &[("retry-after", "5")]), Some(delayed));
-        assert_eq!(read(404, &[("retry-after", "5")]), None);
+        for status in [200, 412] {
+            assert_eq!(read(status, &[("retry-after", "5")]), Some(delayed.clone()));
+        }
+        assert_eq!(read(500, &[("retry-after", "5")]), None);
     }
 
     #[test]
