@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_marker_is_plain_text_and_ends_where_it_ends() {
         assert_eq!(shown("run/0191-ab:end"), "[agent-smith:run/0191-ab:end]");
-        assert_eq!(shown("x]<b> &"), "[agent-smith:x__b____]");
+        assert_eq!(shown("x]<b> &"), "[agent-smith:x__b___]");
         assert!(!text("", &shown("run/1:end")).contains(&shown("run/1")));
     }
 

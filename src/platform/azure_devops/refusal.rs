@@ -167,6 +167,9 @@ impl AzureDevOps {
                 Ok(())
             }
             Err(error) if error.is_temporary() => Err(error),
+            // A token may be good for work items and not for projects. The server has found the GUID; a name that is
+            // not the same would be a guess.
+            Err(_) if is_guid(&self.project) => Ok(()),
             _ => Err(self.moved(id, project)),
         }
     }
@@ -193,6 +196,10 @@ impl AzureDevOps {
 /// Names of projects ignore case.
 fn same_name(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
+}
+
+fn is_guid(name: &str) -> bool {
+    name.len() == 36 && name.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
 /// TF237111: may not save work items in this area. TF401289: may not create tags.
