@@ -31,7 +31,7 @@ pub(in crate::platform) struct Dialect {
 /// What an answer said about limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notice {
-    /// True when the request itself was refused; false when it succeeded and was the last one for now.
+    /// True when the request itself was refused; false when it succeeded and the next one must wait.
     pub(super) refused: bool,
     /// How long to wait; `None` when the platform did not say.
     pub(super) wait: Option<Duration>,
@@ -54,6 +54,12 @@ pub(super) fn notice(answer: &Answer, dialect: &Dialect) -> Option<Notice> {
     if answer.status == StatusCode::TOO_MANY_REQUESTS || (dialect.also_refuses)(answer) {
         let reason = if used_up { "primary limit" } else { "secondary limit" };
         return Some(Notice { refused: true, wait: asked.or(reset).map(bounded), reason });
+    }
+    // Any other answer that names a wait was delayed on purpose (Azure DevOps); it is for the next request.
+    if !answer.status.is_server_error()
+        && let Some(wait) = asked
+    {
+        return Some(Notice { refused: false, wait: Some(bounded(wait)), reason: "delayed by the platform" });
     }
     reset.map(|wait| Notice { refused: false, wait: Some(bounded(wait)), reason: "quota used up" })
 }
@@ -142,6 +148,16 @@ mod tests {
         assert_eq!(read(403, &at("3")), refused(None, "secondary limit"));
         let last = Notice { refused: false, wait: Some(Duration::from_secs(40)), reason: "quota used up" };
         assert_eq!(read(200, &at("0")), Some(last));
+    }
+
+    #[test]
+    fn a_delayed_answer_holds_the_next_request() {
+        let wait = Some(Duration::from_secs(5));
+        let delayed = Notice { refused: false, wait, reason: "delayed by the platform" };
+        for status in [200, 412] {
+            assert_eq!(read(status, &[("retry-after", "5")]), Some(delayed.clone()));
+        }
+        assert_eq!(read(500, &[("retry-after", "5")]), None);
     }
 
     #[test]
