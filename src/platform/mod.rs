@@ -14,7 +14,9 @@ use crate::job::WriteRight;
 use crate::lifecycle::Lifecycle;
 use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
 
+mod appearance;
 pub mod github;
+pub mod gitlab;
 pub mod http;
 pub mod registry;
 
@@ -169,7 +171,8 @@ pub trait Platform: Send + Sync + 'static {
 pub fn open(tracker: &Tracker, http: &http::Http) -> Result<Arc<dyn Platform>> {
     match &tracker.place {
         Place::GitHub { owner, repo } => Ok(Arc::new(github::GitHub::open(tracker, (owner, repo), http)?)),
-        Place::GitLab { .. } | Place::AzureDevOps { .. } | Place::Jira { .. } => Err(Error::Unsupported(format!(
+        Place::GitLab { path } => Ok(Arc::new(gitlab::GitLab::open(tracker, path, http)?)),
+        Place::AzureDevOps { .. } | Place::Jira { .. } => Err(Error::Unsupported(format!(
             "{} trackers are not supported by this version",
             tracker.platform().display_name()
         ))),
