@@ -1,12 +1,13 @@
 //! Makes Markdown harmless to GitLab, which reads orders out of comments. Pure.
 //!
 //! Who calls: the comments. GitLab carries out lines that begin with the name of a quick action, such as `/close`, and
-//! notifies everybody who is mentioned. It leaves code alone, but until 15.11 it found code with a pattern that knows
-//! fences of exactly three backticks: in a longer fence, a line of three backticks printed by a step ended the code for
-//! it, and the next line was carried out.
+//! notifies everybody who is mentioned. It leaves code alone, but many versions find code with a pattern that knows
+//! fences of three backticks only, after they removed every carriage return: in a longer fence, a line of three
+//! backticks printed by a step ends the code for them, and the next line is carried out.
 //!
 //! What must stay true: no line of the result begins with a quick action, inside code or outside; no `@` outside code
-//! begins a mention; everything else comes out as it went in, up to the limit, with every code block closed.
+//! begins a mention; everything else comes out as it went in, up to the limit, without carriage returns and with every
+//! code block closed.
 
 const CUT: &str = "\n\n*(shortened)*";
 
@@ -15,6 +16,7 @@ const WORD_JOINER: char = '\u{2060}';
 
 /// The text with all orders in it broken, at most about `limit` characters of it.
 pub(super) fn harmless(markdown: &str, limit: usize) -> String {
+    let markdown = markdown.replace('\r', "");
     let end = markdown.char_indices().nth(limit).map(|(end, _)| end);
     let kept = &markdown[..end.unwrap_or(markdown.len())];
     let mut safe = String::with_capacity(kept.len() + 64);
@@ -132,6 +134,7 @@ mod tests {
     fn quick_actions_are_broken_inside_code_and_outside() {
         assert_eq!(all("````text\n```\n/close\n/label ~x\n````"), "````text\n```\n /close\n /label ~x\n````");
         assert_eq!(all("/close\n  /due tomorrow"), "\\/close\n  \\/due tomorrow");
+        assert_eq!(all("```\n\r/close\n```"), "```\n /close\n```");
         assert_eq!(all("see a/close"), "see a/close");
     }
 
@@ -153,12 +156,12 @@ mod tests {
     proptest! {
         /// Whatever comes, no line begins with a quick action.
         #[test]
-        fn no_line_begins_with_an_action(text in "(/close|/label ~a|`{1,5}|~~~|@all|\n|[a ]){0,40}") {
+        fn no_line_begins_with_an_action(text in "(/close|/label ~a|`{1,5}|~~~|@all|\n|\r|[a ]){0,40}") {
             let safe = all(&text);
             for line in safe.split('\n') {
                 prop_assert!(!line.starts_with("/close") && !line.starts_with("/label"), "{line:?} in {safe:?}");
             }
-            prop_assert_eq!(safe.replace(['\u{2060}', '\\', ' '], ""), text.replace(['\\', ' '], ""));
+            prop_assert_eq!(safe.replace(['\u{2060}', '\\', ' '], ""), text.replace(['\\', ' ', '\r'], ""));
         }
     }
 }
