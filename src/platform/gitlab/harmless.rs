@@ -18,32 +18,53 @@ const WORD_JOINER: char = '\u{2060}';
 pub(super) fn harmless(markdown: &str, limit: usize) -> String {
     let markdown = markdown.replace('\r', "");
     let end = markdown.char_indices().nth(limit).map(|(end, _)| end);
-    let kept = &markdown[..end.unwrap_or(markdown.len())];
-    let mut safe = String::with_capacity(kept.len() + 64);
-    let mut open: Option<&str> = None;
-    for line in kept.split_inclusive('\n') {
-        let fence = fence_of(line);
-        match (open, fence) {
-            (Some(opening), Some((closing, true))) if closing.starts_with(opening) => {
-                open = None;
-                safe.push_str(line);
-            }
-            (Some(_), _) => push_code(&mut safe, line),
-            (None, Some((opening, _))) => {
-                open = Some(opening);
-                safe.push_str(line);
-            }
-            (None, None) => push_text(&mut safe, line),
+    let (lines, open) = lines_of(&markdown[..end.unwrap_or(markdown.len())]);
+    // One line whose backticks do not pair may pair them with another line's: then no code span is believed.
+    let spans_are_clear = lines.iter().all(|line| !matches!(line, Line::Text(text) if !is_clear(text)));
+    let mut safe = String::with_capacity(markdown.len() + 64);
+    for line in lines {
+        match line {
+            Line::Fence(line) => safe.push_str(line),
+            Line::Code(line) => push_code(&mut safe, line),
+            Line::Text(line) => push_text(&mut safe, line, spans_are_clear),
         }
     }
-    if end.is_some() {
-        if let Some(fence) = open {
+    if let Some(fence) = open {
+        if !safe.ends_with('\n') {
             safe.push('\n');
-            safe.push_str(fence);
         }
+        safe.push_str(fence);
+    }
+    if end.is_some() {
         safe.push_str(CUT);
     }
     safe
+}
+
+/// A line with its end.
+enum Line<'a> {
+    Fence(&'a str),
+    Code(&'a str),
+    Text(&'a str),
+}
+
+/// What each line is, and the fence that is still open at the end.
+fn lines_of(markdown: &str) -> (Vec<Line<'_>>, Option<&str>) {
+    let mut open: Option<&str> = None;
+    let mut line_of = |line| match (open, fence_of(line)) {
+        (Some(opening), Some((closing, true))) if closing.starts_with(opening) => {
+            open = None;
+            Line::Fence(line)
+        }
+        (Some(_), _) => Line::Code(line),
+        (None, Some((opening, _))) => {
+            open = Some(opening);
+            Line::Fence(line)
+        }
+        (None, None) => Line::Text(line),
+    };
+    let lines = markdown.split_inclusive('\n').map(&mut line_of).collect();
+    (lines, open)
 }
 
 /// The run of at least three backticks or tildes that a line begins with, and whether nothing follows. By the rules of
@@ -68,49 +89,55 @@ fn push_code(safe: &mut String, line: &str) {
 }
 
 /// A line of text: a slash in front is escaped, an `@` outside code spans is kept from being a mention.
-fn push_text(safe: &mut String, line: &str) {
-    let inner = line.trim_start();
-    safe.push_str(&line[..line.len() - inner.len()]);
-    if inner.starts_with('/') {
+fn push_text(safe: &mut String, line: &str, spans_are_clear: bool) {
+    let mut rest = line.trim_start();
+    safe.push_str(&line[..line.len() - rest.len()]);
+    if rest.starts_with('/') {
         safe.push('\\');
     }
-    let mut rest = inner;
     while let Some(at) = rest.find(['`', '@']) {
         let (before, from) = rest.split_at(at);
         safe.push_str(before);
-        let taken = match code_span(from) {
-            Some(span) => {
-                safe.push_str(span);
-                span.len()
-            }
-            None => {
-                let run = from.len() - from.trim_start_matches('`').len();
-                let taken = run.max(1);
-                safe.push_str(&from[..taken]);
-                if run == 0 {
-                    safe.push(WORD_JOINER);
-                }
-                taken
-            }
+        let taken = match code_span(from).filter(|_| spans_are_clear) {
+            Some(span) => span.len(),
+            None => ticks(from).max(1),
         };
+        safe.push_str(&from[..taken]);
+        if from.starts_with('@') {
+            safe.push(WORD_JOINER);
+        }
         rest = &from[taken..];
     }
     safe.push_str(rest);
 }
 
+/// True when all backticks of a line pair within it, and none may be escaped.
+fn is_clear(line: &str) -> bool {
+    let mut rest = line;
+    while let Some(at) = rest.find('`') {
+        let Some(span) = code_span(&rest[at..]) else { return false };
+        rest = &rest[at + span.len()..];
+    }
+    !line.contains("\\`")
+}
+
 /// The code span that `text` begins with: a run of backticks up to the next run of the same length.
 fn code_span(text: &str) -> Option<&str> {
-    let run = text.len() - text.trim_start_matches('`').len();
+    let run = ticks(text);
     let mut at = run;
-    while run > 0 {
-        at += text[at..].find('`')?;
-        let closing = text[at..].len() - text[at..].trim_start_matches('`').len();
+    loop {
+        at += text[at..].find('`').filter(|_| run > 0)?;
+        let closing = ticks(&text[at..]);
         at += closing;
         if closing == run {
             return Some(&text[..at]);
         }
     }
-    None
+}
+
+/// How many backticks `text` begins with.
+fn ticks(text: &str) -> usize {
+    text.len() - text.trim_start_matches('`').len()
 }
 
 #[cfg(test)]
@@ -143,6 +170,8 @@ mod tests {
         assert_eq!(all("ask @all, `@all` and ``x` @all``"), "ask @\u{2060}all, `@all` and ``x` @all``");
         assert_eq!(all("```\n@all\n```\n@all"), "```\n@all\n```\n@\u{2060}all");
         assert_eq!(all("``@all`"), "``@\u{2060}all`");
+        assert_eq!(all("`a\n` @all `b`"), "`a\n` @\u{2060}all `b`", "pairs with the line before");
+        assert_eq!(all("\\`@all`"), "\\`@\u{2060}all`", "an escaped backtick opens nothing");
     }
 
     #[test]
@@ -150,6 +179,7 @@ mod tests {
         assert_eq!(harmless("short ü", 7), "short ü");
         assert_eq!(harmless(&"ü".repeat(20), 5), format!("üüüüü{CUT}"));
         assert_eq!(harmless("````text\n```\nabcdef\n````", 18), format!("````text\n```\nabcde\n````{CUT}"));
+        assert_eq!(all("```\nx"), "```\nx\n```");
         assert_eq!(harmless("```\nx\n```\nabcdef", 13), format!("```\nx\n```\nabc{CUT}"));
     }
 
@@ -158,10 +188,11 @@ mod tests {
         #[test]
         fn no_line_begins_with_an_action(text in "(/close|/label ~a|`{1,5}|~~~|@all|\n|\r|[a ]){0,40}") {
             let safe = all(&text);
-            for line in safe.split('\n') {
-                prop_assert!(!line.starts_with("/close") && !line.starts_with("/label"), "{line:?} in {safe:?}");
+            for word in safe.split('\n').filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next()) {
+                prop_assert!(!matches!(word, "/close" | "/label"), "{word:?} in {safe:?}");
             }
-            prop_assert_eq!(safe.replace(['\u{2060}', '\\', ' '], ""), text.replace(['\\', ' ', '\r'], ""));
+            let same = safe.replace(['\u{2060}', '\\', ' '], "");
+            prop_assert!(same.starts_with(&text.replace([' ', '\r'], "")), "{safe:?}");
         }
     }
 }

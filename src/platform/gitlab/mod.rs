@@ -19,6 +19,7 @@ mod comment;
 mod harmless;
 mod labels;
 mod list;
+mod lookup;
 mod models;
 mod pages;
 mod read;

@@ -1,31 +1,16 @@
-//! In which upper and lower case a project has a label.
+//! What is remembered of the upper and lower case in which a project has its labels.
 //!
-//! Who calls: the listings. GitLab finds a label by its exact title only, and a person may well have created
-//! `Agent-Smith` where the configuration says `agent-smith`. What must stay true: the configured spelling is always
-//! asked for; what is remembered is bounded and never old.
+//! Who calls: the look-up beside it. What must stay true: what is remembered is bounded and never old.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gitlab::api::projects::labels::Labels;
 use tokio::time::Instant;
-use tracing::debug;
-
-use super::client::GitLab;
-use super::models::Label;
-use super::pages::Paging;
-use super::refusal::About;
-use super::session::Session;
-use crate::platform::{Error, Result};
-use crate::ticket::same_label;
 
 /// How long an answer is believed. A label in a new spelling is found after that; asking more often would double the
 /// calls of an idle poll.
 const BELIEVED_FOR: Duration = Duration::from_secs(300);
-
-/// Spellings of one label that are asked for. More is somebody's joke.
-const MOST_SPELLINGS: usize = 8;
 
 /// Labels that are remembered. A project has a handful of trigger labels.
 const MOST_LABELS: usize = 1_000;
@@ -37,57 +22,48 @@ pub(super) struct Spellings {
 }
 
 impl Spellings {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, Vec<String>)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn get(&self, label: &str) -> Option<Vec<String>> {
+    /// What is known of a label, if it is not old.
+    pub(super) fn get(&self, label: &str) -> Option<Vec<String>> {
         let known = self.lock();
         let (learnt_at, spellings) = known.get(label)?;
         (learnt_at.elapsed() < BELIEVED_FOR).then(|| spellings.clone())
     }
 
-    fn put(&self, label: &str, spellings: &[String]) {
+    /// Remembers the spellings of a label.
+    pub(super) fn put(&self, label: &str, spellings: &[String]) {
         let mut known = self.lock();
         if known.len() >= MOST_LABELS {
             known.clear();
         }
         known.insert(label.to_owned(), (Instant::now(), spellings.to_vec()));
     }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, Vec<String>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl GitLab {
-    /// The spellings of a label that tickets may carry, the given one first.
-    ///
-    /// Source: GitLab REST, "List all labels": labels of the groups above are included; `search` ignores case and also
-    /// looks into descriptions.
-    pub(super) async fn spellings_of(&self, label: &str) -> Result<Vec<String>> {
-        if let Some(spellings) = self.spellings.get(label) {
-            return Ok(spellings);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_believed_for_a_while() {
+        let spellings = Spellings::default();
+        let both = ["a".to_owned(), "A".to_owned()];
+        spellings.put("a", &both);
+        assert_eq!(spellings.get("a").as_deref(), Some(&both[..]));
+        assert_eq!(spellings.get("A"), None);
+        tokio::time::advance(BELIEVED_FOR).await;
+        assert_eq!(spellings.get("a"), None);
+    }
+
+    #[tokio::test]
+    async fn the_memory_is_bounded() {
+        let spellings = Spellings::default();
+        for n in 0..MOST_LABELS + 5 {
+            spellings.put(&n.to_string(), &[]);
         }
-        let what = format!("look for spellings of label {label} in {}", self.path);
-        let session = Session::reading(self, &what, About::Issues);
-        let endpoint = session.built(Labels::builder().project(self.path.as_str()).search(label).build())?;
-        let mut spellings = vec![label.to_owned()];
-        let walk = session.walk(&endpoint, Paging::Counted, |page: Vec<Label>| {
-            for Label { name } in page {
-                if same_label(&name, label) && !spellings.contains(&name) {
-                    spellings.push(name);
-                }
-            }
-            spellings.len() < MOST_SPELLINGS
-        });
-        match walk.await {
-            Ok(()) => {
-                spellings.truncate(MOST_SPELLINGS);
-                self.spellings.put(label, &spellings);
-            }
-            // The listing that follows says what is wrong, if anything is.
-            Err(error @ (Error::NotFound { .. } | Error::Refused { .. })) => {
-                debug!(%error, "label {label} of {} is asked for as it is written", self.path);
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(spellings)
+        assert!(spellings.lock().len() <= MOST_LABELS);
     }
 }

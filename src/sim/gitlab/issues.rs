@@ -23,14 +23,14 @@ const EDITS: [&str; 6] = ["title", "description", "labels", "add_labels", "remov
 pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let params = Params::parse(query.as_deref());
     let mut found = at.face.board.list(at.name(), &board_query(&params)?).map_err(Problem::from_board)?.items;
-    let (any, none) = (has_word(&params, "any"), has_word(&params, "none"));
+    let wanted_bare = [("any", false), ("none", true)].into_iter().find(|(word, _)| has_word(&params, word));
     let without = params.names("not[labels]");
     found.retain(|ticket| {
         let is_excluded = ticket.label_defs.iter().any(|label| without.contains(&label.name.as_str()));
-        let is_bare = ticket.label_defs.is_empty();
+        let is_bare_enough = wanted_bare.is_none_or(|(_, bare)| ticket.label_defs.is_empty() == bare);
         let is_wanted_type =
             params.get("issue_type").is_none_or(|wanted| wanted == (at.face.options.kind_of)(ticket).issue_type);
-        at.shows(ticket) && !is_excluded && !(any && is_bare) && !(none && !is_bare) && is_wanted_type
+        at.shows(ticket) && !is_excluded && is_bare_enough && is_wanted_type
     });
     let with_details = params.get("with_labels_details") == Some("true");
     let render = |ticket: &TicketView| json::issue(ticket, &at, with_details);
