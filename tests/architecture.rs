@@ -103,9 +103,10 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
 ];
 
 /// Words that only some rooms may use, with the rooms that may.
-const RESERVED: [(&str, &[&str]); 5] = [
+const RESERVED: [(&str, &[&str]); 6] = [
     ("redis::", &["store"]),
     ("octocrab::", &["platform"]),
+    ("gitlab::api::", &["platform"]),
     ("reqwest::", &["platform"]),
     ("std::env::", &["config", "cli"]),
     ("crate::sim", &["sim", "cli"]),

@@ -14,8 +14,10 @@ use crate::job::WriteRight;
 use crate::lifecycle::Lifecycle;
 use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
 
+mod appearance;
 pub mod azure_devops;
 pub mod github;
+pub mod gitlab;
 pub mod http;
 pub mod registry;
 
@@ -170,10 +172,11 @@ pub trait Platform: Send + Sync + 'static {
 pub fn open(tracker: &Tracker, http: &http::Http) -> Result<Arc<dyn Platform>> {
     match &tracker.place {
         Place::GitHub { owner, repo } => Ok(Arc::new(github::GitHub::open(tracker, (owner, repo), http)?)),
+        Place::GitLab { path } => Ok(Arc::new(gitlab::GitLab::open(tracker, path, http)?)),
         Place::AzureDevOps { project, open_states } => {
             Ok(Arc::new(azure_devops::AzureDevOps::open(tracker, (project, open_states), http)?))
         }
-        Place::GitLab { .. } | Place::Jira { .. } => Err(Error::Unsupported(format!(
+        Place::Jira { .. } => Err(Error::Unsupported(format!(
             "{} trackers are not supported by this version",
             tracker.platform().display_name()
         ))),
