@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::availability::Availability;
 use crate::claim::ClaimService;
-use crate::config::{Config, Live, Refresh};
+use crate::config::{Config, Live};
 use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
 use crate::http;
@@ -33,6 +33,8 @@ use crate::{housekeeping, poll};
 
 /// Pause between two looks at the configuration file.
 const CONFIG_PAUSE: Duration = Duration::from_secs(5);
+/// What the name of a project's line on `/health` begins with.
+const PROJECT: &str = "project:";
 /// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, the ticket's label and the store.
 const LAST: Duration = Duration::from_secs(15);
 
@@ -85,7 +87,7 @@ impl App {
                 config: config.clone(),
                 trackers: trackers.clone(),
                 health: health.clone(),
-                named: Vec::new(),
+                seen: config.current(),
             },
         );
         match &options.store {
@@ -150,6 +152,7 @@ fn start_loops(
         claims,
         availability: availability.clone(),
         health: health.clone(),
+        stop: CancellationToken::new(),
     };
     let leader = |name| Leader {
         store: Arc::clone(store),
@@ -209,37 +212,48 @@ struct ConfigWatch {
     config: Live,
     trackers: Trackers,
     health: Health,
-    /// Projects that have a line on `/health`.
-    named: Vec<String>,
+    /// What was in force at the last look. The poll reads the file as well, and the log must tell of an edit whoever
+    /// notices it first.
+    seen: Arc<Config>,
 }
 
 impl Tick for ConfigWatch {
     async fn tick(&mut self) -> Duration {
-        if let Refresh::Reloaded { .. } = self.config.refresh() {
-            info!("agentsmith.yml was read again");
+        self.config.refresh();
+        let current = self.config.current();
+        if !Arc::ptr_eq(&current, &self.seen) {
+            if current != self.seen {
+                info!(projects = current.projects.len(), "agentsmith.yml was read again");
+            }
+            self.seen = Arc::clone(&current);
         }
         match self.config.trouble() {
             Some(trouble) => self.health.note("config", State::Degraded, trouble),
             None => self.health.note("config", State::Up, ""),
         }
-        self.name_projects(&self.config.current());
+        self.name_projects(&current);
         CONFIG_PAUSE
     }
 }
 
 impl ConfigWatch {
-    /// Projects that were left out are shown with the reason, projects that are gone are not shown any more.
-    fn name_projects(&mut self, config: &Config) {
+    /// Projects that were left out are shown with the reason, projects that are gone are not shown any more: neither
+    /// one that a poll that was still under way told of.
+    fn name_projects(&self, config: &Config) {
         self.trackers.keep_only(config);
         let left_out = self.config.left_out();
-        let gone =
-            self.named.iter().filter(|name| !config.projects.contains_key(*name) && !left_out.contains_key(*name));
-        for name in gone {
-            self.health.remove(&format!("project:{name}"));
+        for shown in self.health.snapshot() {
+            let Some(name) = shown.name.strip_prefix(PROJECT) else { continue };
+            if left_out.contains_key(name) {
+                continue;
+            }
+            match config.projects.contains_key(name) {
+                true => self.health.take_back("config", &shown.name),
+                false => self.health.remove(&shown.name),
+            }
         }
         for (name, reason) in &left_out {
-            self.health.note(&format!("project:{name}"), State::Down, reason.clone());
+            self.health.note_as("config", &format!("{PROJECT}{name}"), State::Down, reason.clone());
         }
-        self.named = config.projects.keys().chain(left_out.keys()).cloned().collect();
     }
 }
