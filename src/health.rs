@@ -13,6 +13,8 @@ use crate::clock;
 
 /// The reason of a subsystem that has not reported yet.
 const STARTING: &str = "starting";
+/// The reason of a subsystem that is down only because the store is. The store's own line in the log says it for all.
+pub const WAITING_FOR_STORE: &str = "waiting for the store";
 
 /// How a subsystem is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -87,14 +89,29 @@ impl Health {
     /// As [`Health::note`], for something that several `source`s see: the worst view is shown, so that one reporter's
     /// success does not hide what is wrong for another, and each takes back its own complaint only.
     pub fn note_as(&self, source: &'static str, name: &str, state: State, reason: impl Into<String>) {
+        self.view(source, name, (state, reason.into()), log_change);
+    }
+
+    /// The same without a line in the log: what the caller has logged already in better words.
+    pub fn note_as_quietly(&self, source: &'static str, name: &str, state: State, reason: impl Into<String>) {
+        self.view(source, name, (state, reason.into()), |_, _| {});
+    }
+
+    fn view(
+        &self,
+        source: &'static str,
+        name: &str,
+        (state, reason): (State, String),
+        log: impl FnOnce(&Subsystem, Option<(State, String)>),
+    ) {
         let mut subsystems = self.lock();
         let mut views = views_of(&subsystems, name);
-        let view = View { source, state, reason: reason.into(), at: Instant::now() };
+        let view = View { source, state, reason, at: Instant::now() };
         match views.iter_mut().find(|known| known.source == source) {
             Some(known) => *known = view,
             None => views.push(view),
         }
-        show(&mut subsystems, name, views);
+        show(&mut subsystems, name, views, log);
     }
 
     /// `source` has no view of this subsystem any more. One that nobody has a view of is forgotten.
@@ -119,7 +136,7 @@ impl Health {
         for name in names {
             let mut views = views_of(&subsystems, &name);
             views.retain(|view| !which(&name, view));
-            show(&mut subsystems, &name, views);
+            show(&mut subsystems, &name, views, log_change);
         }
     }
 
@@ -129,7 +146,7 @@ impl Health {
     }
 
     fn report(&self, name: &str, state: State, reason: String, gates_readiness: bool) {
-        put(&mut self.lock(), name, (state, reason), gates_readiness);
+        put(&mut self.lock(), name, (state, reason), gates_readiness, log_change);
     }
 
     /// Forgets a subsystem, such as a project that left the configuration.
@@ -158,7 +175,12 @@ fn views_of(subsystems: &[Subsystem], name: &str) -> Vec<View> {
 }
 
 /// Shows the worst of the views, the oldest of equals.
-fn show(subsystems: &mut Vec<Subsystem>, name: &str, views: Vec<View>) {
+fn show(
+    subsystems: &mut Vec<Subsystem>,
+    name: &str,
+    views: Vec<View>,
+    log: impl FnOnce(&Subsystem, Option<(State, String)>),
+) {
     let badness = |view: &&View| match view.state {
         State::Down => 0,
         State::Degraded => 1,
@@ -167,14 +189,20 @@ fn show(subsystems: &mut Vec<Subsystem>, name: &str, views: Vec<View>) {
     let Some(worst) = views.iter().min_by_key(badness) else {
         return subsystems.retain(|subsystem| subsystem.name != name);
     };
-    put(subsystems, name, (worst.state, worst.reason.clone()), false);
+    put(subsystems, name, (worst.state, worst.reason.clone()), false, log);
     if let Some(shown) = subsystems.iter_mut().find(|subsystem| subsystem.name == name) {
         shown.views = views;
     }
 }
 
 /// Makes or changes a line, and logs a change.
-fn put(subsystems: &mut Vec<Subsystem>, name: &str, (state, reason): (State, String), gates_readiness: bool) {
+fn put(
+    subsystems: &mut Vec<Subsystem>,
+    name: &str,
+    (state, reason): (State, String),
+    gates_readiness: bool,
+    log: impl FnOnce(&Subsystem, Option<(State, String)>),
+) {
     let known = subsystems.iter_mut().find(|subsystem| subsystem.name == name);
     let before = known.as_ref().map(|subsystem| (subsystem.state, subsystem.reason.clone()));
     if before.as_ref().is_some_and(|(old_state, old_reason)| *old_state == state && *old_reason == reason) {
@@ -183,7 +211,7 @@ fn put(subsystems: &mut Vec<Subsystem>, name: &str, (state, reason): (State, Str
     let views = known.as_ref().map(|subsystem| subsystem.views.clone()).unwrap_or_default();
     let (name, last_changed_utc) = (name.to_owned(), clock::utc_now());
     let now = Subsystem { name, state, reason, last_changed_utc, gates_readiness, views };
-    log_change(&now, before);
+    log(&now, before);
     match known {
         Some(subsystem) => *subsystem = now,
         None => subsystems.push(now),
@@ -193,12 +221,14 @@ fn put(subsystems: &mut Vec<Subsystem>, name: &str, (state, reason): (State, Str
 fn log_change(now: &Subsystem, before: Option<(State, String)>) {
     let Subsystem { name, reason, .. } = now;
     let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let expected =
+        |(state, reason): (State, String)| state == State::Up || reason == STARTING || reason == WAITING_FOR_STORE;
     match now.state {
-        State::Up if before.is_none_or(|(state, reason)| state == State::Up || reason == STARTING) => {
-            tracing::debug!(subsystem = name, "{name} is up{because}");
-        }
+        State::Up if before.is_none_or(expected) => tracing::debug!(subsystem = name, "{name} is up{because}"),
+        State::Down if reason == WAITING_FOR_STORE => tracing::debug!(subsystem = name, "{name} is down{because}"),
         State::Up => info!(subsystem = name, "{name} is up again{because}"),
-        State::Disabled => info!(subsystem = name, "{name} is disabled{because}"),
+        // Whoever switches it off says so.
+        State::Disabled => tracing::debug!(subsystem = name, "{name} is disabled{because}"),
         State::Degraded => warn!(subsystem = name, "{name} is degraded{because}"),
         State::Down => error!(subsystem = name, "{name} is down{because}"),
     }

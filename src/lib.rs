@@ -14,6 +14,9 @@
 //! Leaves that know nobody: `health`, `shutdown`, `runner`, `telemetry`; `availability` watches the store for all
 //! loops. `sim` is what `agent-smith demo` and the tests talk to in place of the real platforms.
 
+// Every dependency is used by the library; one that no longer is fails the build.
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
 pub mod app;
 pub mod availability;
 pub mod claim;

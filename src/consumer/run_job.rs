@@ -348,12 +348,15 @@ impl JobRun<'_> {
         self.parts.insist(self.lease, || platform.transition(self.lease, to)).await.map(drop)
     }
 
-    /// A platform that refuses the comment does not keep the ticket from its label.
+    /// A platform that refuses the comment does not keep the ticket from its label. A comment that may have arrived
+    /// although its answer did not is looked for before it is written again.
     async fn comment(&self, platform: &dyn Platform, result: &RunResult) -> Result<(), GivenUp> {
-        let may_exist = self.lease.attempt > 1 || self.lease.earlier_result.is_some();
-        let comment =
-            Comment { marker: format!("run {}", self.lease.job.run_id), body: result.comment.clone(), may_exist };
-        match self.parts.insist(self.lease, || platform.comment(self.lease, &comment)).await {
+        let marker = format!("run {}", self.lease.job.run_id);
+        let comment = |may_exist| Comment { marker: marker.clone(), body: result.comment.clone(), may_exist };
+        let (fresh, again) = (comment(false), comment(true));
+        let mut tried = self.lease.attempt > 1 || self.lease.earlier_result.is_some();
+        let write = || platform.comment(self.lease, if std::mem::replace(&mut tried, true) { &again } else { &fresh });
+        match self.parts.insist(self.lease, write).await {
             Err(GivenUp::Refused(error)) => {
                 warn!(%error, "the platform refuses the comment; the label says it alone");
                 Ok(())
@@ -393,7 +396,7 @@ fn log_end(report: &RunReport) {
     let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
     match &report.outcome {
         Outcome::Done => info!(duration_ms, "run ended: done"),
-        Outcome::Failed(failure) => info!(duration_ms, ?failure, "run ended: failed"),
+        Outcome::Failed(failure) => info!(duration_ms, "run ended: failed, {failure}"),
         Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", words(*reason)),
     }
 }

@@ -1,11 +1,12 @@
 //! What runs for a ticket: which pipeline, in which workspace, under whose eyes, and what is said about it afterwards.
 //!
-//! Who calls: the claim service ([`resolve`]), the consumer ([`run`], [`report`]), `cli` ([`supervise`], before
+//! Who calls: the claim service ([`resolve()`]), the consumer ([`run`], [`report`]), `cli` ([`supervise`], before
 //! anything else). What must stay true: nothing a run started outlives it; ticket text is data and reaches a step
 //! only through its environment and files; no token is in a step's environment; everything a run leaves on disk is
 //! under one root and bounded. This room knows neither the store nor the platforms, and not who took the job: what
 //! executes a job is separate from what takes it.
 
+pub mod outcome;
 pub mod report;
 pub mod resolve;
 pub mod run;
@@ -17,5 +18,6 @@ mod remove;
 mod steps;
 mod workspace;
 
+pub use outcome::{Failure, FailureCause, Outcome, RunReport, Stop, StopReason};
 pub use resolve::{pipeline_for, resolve};
-pub use run::{Failure, FailureCause, Outcome, RunReport, RunRequest, Runner, RunnerSettings, Stop, StopReason};
+pub use run::{RunRequest, Runner, RunnerSettings};

@@ -5,11 +5,11 @@
 //! mention, quick action, link or markup of it takes effect; a known secret never appears; the text stays below
 //! [`MAX_CHARS`]. Converters to other formats must honour fences and code spans of more than the usual backticks.
 
-use std::time::Duration;
-
 use super::capture::readable;
-use super::run::{FailureCause, Outcome, RunReport, StopReason};
-use crate::job::{MAX_ATTEMPTS, Verdict};
+use super::outcome::{
+    FailureCause, Outcome, RunReport, StopReason, cause_in_words, duration_in_words, reason_in_words,
+};
+use crate::job::MAX_ATTEMPTS;
 use crate::lifecycle::Lifecycle;
 
 /// Upper bound of a comment. GitHub takes 65,536 characters, Jira 32,767 per text node, the others more.
@@ -25,19 +25,6 @@ const INLINE_CHARS: usize = 300;
 const SHORTEST_SECRET: usize = 4;
 /// Stands for a secret.
 const MASK: &str = "[masked]";
-
-impl RunReport {
-    /// The verdict for the store; `None` when the run was only interrupted and the ticket still waits for its result
-    /// (shutdown, lost lease).
-    pub fn verdict(&self) -> Option<Verdict> {
-        match &self.outcome {
-            Outcome::Done => Some(Verdict::Done),
-            Outcome::Failed(_) => Some(Verdict::Failed),
-            Outcome::Stopped(StopReason::TriggerRemoved | StopReason::TicketClosed) => Some(Verdict::Cancelled),
-            Outcome::Stopped(StopReason::ShuttingDown | StopReason::LeaseLost) => None,
-        }
-    }
-}
 
 /// The comment for a run that has ended. Everything in `secrets` is masked wherever it appears in foreign text.
 pub fn comment<S: AsRef<str>>(report: &RunReport, secrets: &[S]) -> String {
@@ -126,45 +113,6 @@ fn how_to_ask_again() -> String {
     format!("Remove the label `{}` to ask for another run.", Lifecycle::Failed)
 }
 
-/// Completes "stopped because ...".
-pub(super) fn reason_in_words(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::TriggerRemoved => "the trigger label was removed",
-        StopReason::TicketClosed => "the ticket was closed",
-        StopReason::ShuttingDown => "the server is shutting down",
-        StopReason::LeaseLost => "another server has taken the job over",
-    }
-}
-
-/// Completes "the step ...". Contains foreign text only for [`FailureCause::NotStarted`].
-pub(super) fn cause_in_words(cause: &FailureCause) -> String {
-    match cause {
-        FailureCause::Exit(code @ 129..=192) => {
-            format!("exited with code {code}, which shells use for a program ended by signal {}", code - 128)
-        }
-        FailureCause::Exit(code) => format!("exited with code {code}"),
-        FailureCause::Signal(number) => format!("was ended by signal {number}"),
-        FailureCause::Timeout(limit) => {
-            format!("was ended because the time for the whole run ({}) was over", duration_in_words(*limit))
-        }
-        FailureCause::NotStarted(why) => format!("could not be started: {why}"),
-        FailureCause::SupervisorLost => {
-            "killed the process that watches it, so its result is not known; everything it started was ended".to_owned()
-        }
-    }
-}
-
-/// A duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 0 min`.
-fn duration_in_words(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..10 if duration.subsec_millis() != 0 => format!("{:.1} s", duration.as_secs_f64()),
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-    }
-}
-
 /// The last lines, without blank ones around them, cut in the middle when they are long.
 fn shown_tail(text: &str) -> String {
     let text = text.trim_end();
@@ -233,7 +181,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pipeline::run::Failure;
+    use std::time::Duration;
+
+    use crate::job::Verdict;
+    use crate::pipeline::outcome::Failure;
 
     const NONE: &[&str] = &[];
 

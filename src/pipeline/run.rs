@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info, warn};
+use tracing::{Instrument, debug, error, warn};
 
 use super::capture::Capture;
 use super::logs::Logs;
+use super::outcome::{Failure, FailureCause, Outcome, RunReport, Stop, StopReason, cause_in_words, reason_in_words};
 use super::steps::{self, Surroundings};
 use super::supervise::client::Ended;
 use super::supervise::strangers;
@@ -38,47 +39,6 @@ pub struct RunnerSettings {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// Why a run is to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StopReason {
-    /// Somebody removed the trigger label.
-    TriggerRemoved,
-    /// Somebody closed the ticket.
-    TicketClosed,
-    /// The server is shutting down; the job goes back to the queue.
-    ShuttingDown,
-    /// The lease is lost; somebody else has the job, and this run may write nothing.
-    LeaseLost,
-}
-
-/// Asks a run to stop. Clones share it; the first reason stands.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    token: CancellationToken,
-    reason: Arc<OnceLock<StopReason>>,
-}
-
-impl Stop {
-    /// Asks for the stop. True when nobody had before.
-    pub fn ask(&self, reason: StopReason) -> bool {
-        let first = self.reason.set(reason).is_ok();
-        self.token.cancel();
-        first
-    }
-
-    /// The reason, once a stop was asked for.
-    pub fn asked(&self) -> Option<StopReason> {
-        self.reason.get().copied()
-    }
-
-    /// Resolves when a stop was asked for.
-    pub async fn wait(&self) -> StopReason {
-        self.token.cancelled().await;
-        // `ask` sets the reason before it cancels.
-        self.asked().unwrap_or(StopReason::ShuttingDown)
-    }
-}
-
 /// One run to carry out.
 #[derive(Debug, Clone)]
 pub struct RunRequest<'a> {
@@ -92,67 +52,6 @@ pub struct RunRequest<'a> {
     pub pipeline: &'a Pipeline,
     /// Asks the run to stop.
     pub stop: Stop,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunReport {
-    /// The run.
-    pub run_id: String,
-    /// Number of the attempt.
-    pub attempt: u32,
-    /// The machine it ran on.
-    pub host: String,
-    /// Name of the pipeline.
-    pub pipeline: String,
-    /// Number of steps in the pipeline.
-    pub steps: usize,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// From the start to the end of the last process.
-    pub duration: Duration,
-    /// The end of what the last step printed, readable, at most 32 KiB.
-    pub tail: String,
-    /// The log, if it could be written.
-    pub log: Option<PathBuf>,
-    /// Processes that could not be ended, because they belong to another user or hang in the kernel. A person should
-    /// look.
-    pub left_behind: usize,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Every step succeeded.
-    Done,
-    /// A step failed, or the run could not be carried out.
-    Failed(Failure),
-    /// It was asked to stop before it had ended.
-    Stopped(StopReason),
-}
-
-/// Where and why a run failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// Index of the step from 0 and its first line; `None` when the run did not get that far.
-    pub step: Option<(usize, String)>,
-    /// Why.
-    pub cause: FailureCause,
-}
-
-/// Why a run failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FailureCause {
-    /// The step exited with this code, which is not 0.
-    Exit(i32),
-    /// This signal ended the step.
-    Signal(i32),
-    /// The pipeline's time was over.
-    Timeout(Duration),
-    /// Nothing was started; says why.
-    NotStarted(String),
-    /// The process that watches the step was killed, most likely by the step itself.
-    SupervisorLost,
 }
 
 /// Carries out runs on this machine. Clones share the instance.
@@ -302,7 +201,7 @@ impl Run {
                 return (self.interrupted(interrupted, index, step), left_behind);
             }
             let line = format!("step {} of {}: {step}", index + 1, self.pipeline.steps.len());
-            info!(step = index + 1, "{line}");
+            debug!(step = index + 1, "{line}");
             capture.begin_step(&line).await;
             let stop = async {
                 let _ = interrupt.set(self.interruption().await); // the first and only one
@@ -363,8 +262,8 @@ enum Interrupted {
 fn in_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
-        Outcome::Failed(failure) => format!("failed: {}", super::report::cause_in_words(&failure.cause)),
-        Outcome::Stopped(reason) => format!("stopped: {}", super::report::reason_in_words(*reason)),
+        Outcome::Failed(failure) => format!("failed: {}", cause_in_words(&failure.cause)),
+        Outcome::Stopped(reason) => format!("stopped: {}", reason_in_words(*reason)),
     }
 }
 

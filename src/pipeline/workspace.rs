@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tracing::{info, warn};
@@ -25,6 +25,9 @@ const NAME_LIMIT: usize = 64;
 /// end what writes there.
 const SWEEP_TRIES: u32 = 5;
 const SWEEP_PAUSE: Duration = Duration::from_secs(2);
+/// How long to wait for other processes that start at the same moment. Each holds the lock for a few system calls.
+const ROOT_LOCK_LIMIT: Duration = Duration::from_secs(5);
+const ROOT_LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The folder of this process.
 #[derive(Debug)]
@@ -43,8 +46,7 @@ impl Instance {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         let work = root.join("work");
         create_private_dir(&work)?;
-        let root_lock = open_lock(&work.join(LOCK))?;
-        root_lock.lock()?; // others hold it for the few calls below
+        let root_lock = lock_root(&work.join(LOCK))?;
         let folder = work.join(uuid::Uuid::now_v7().to_string());
         create_private_dir(&folder)?;
         let lock = open_lock(&folder.join(LOCK))?;
@@ -181,6 +183,22 @@ fn sweep((folder, _lock): (PathBuf, File)) {
                 warn!(%error, "workspaces of a process that has died could not be removed entirely");
             }
             Err(_) => std::thread::sleep(SWEEP_PAUSE),
+        }
+    }
+}
+
+fn lock_root(path: &Path) -> io::Result<File> {
+    let lock = open_lock(path)?;
+    let give_up_at = Instant::now() + ROOT_LOCK_LIMIT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up_at => std::thread::sleep(ROOT_LOCK_PAUSE),
+            Err(error) => {
+                let error = io::Error::from(error);
+                let cure = "another process holds the lock: end it, or use another data directory";
+                return Err(io::Error::new(error.kind(), format!("{}: {error}: {cure}", path.display())));
+            }
         }
     }
 }

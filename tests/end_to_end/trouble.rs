@@ -12,7 +12,11 @@ use agent_smith::ticket::{PlatformKind, TicketKey};
 use crate::support::world::{Settings, World, eventually};
 use crate::{Backend, on_both_stores};
 
-on_both_stores!(a_result_survives_a_platform_that_is_down, a_retried_claim_is_made_once);
+on_both_stores!(
+    a_result_survives_a_platform_that_is_down,
+    a_retried_claim_is_made_once,
+    a_comment_whose_answer_was_lost_is_not_written_twice,
+);
 
 const TRACKER: &str = "org/api";
 
@@ -65,6 +69,19 @@ async fn a_retried_claim_is_made_once(backend: Backend) {
     world.ends(TRACKER, number, Lifecycle::Done).await;
     stored.is_left_clean("api", &[number]).await;
     assert_eq!(world.lines("runs"), ["run"]);
+    assert!(app.stop().await);
+}
+
+async fn a_comment_whose_answer_was_lost_is_not_written_twice(backend: Backend) {
+    let world = World::with(&[TRACKER]).await;
+    let stored = backend.open();
+    world.write_config(&Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["true"]) });
+    world.sim.faults().fail(Match::new("POST", "/comments"), Times::Next(1), Fault::LoseAnswer);
+    let number = world.ask(TRACKER, "Once");
+    let app = world.start(stored.store.clone(), "one").await;
+    world.ends(TRACKER, number, Lifecycle::Done).await;
+    stored.is_left_clean("api", &[number]).await;
+    assert_eq!(world.ticket(TRACKER, number).comments.len(), 1);
     assert!(app.stop().await);
 }
 

@@ -87,7 +87,7 @@ async fn the_environment_is_the_documented_list_and_nothing_else() {
 async fn a_step_inherits_nothing() {
     let bench = Bench::new();
     let report = bench
-        .run(&["ls -m /proc/$$/fd; readlink /proc/$$/fd/0; grep -E 'Sig(Blk|Ign)' /proc/$$/status; pwd; \
+        .run(&["ls -m /proc/$$/fd; readlink /proc/$$/fd/0; grep -E 'Sig(Blk|Ign)' /proc/self/status; pwd; \
                 cut -d' ' -f5 /proc/$$/stat; echo $$; cut -d' ' -f6 /proc/$$/stat; echo $PPID; \
                 echo \"$PWD\" $AGENTSMITH_WORKSPACE; cat /proc/$PPID/environ | tr '\\0' '\\n' | grep -c secret"])
         .await;

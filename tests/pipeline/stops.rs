@@ -74,9 +74,8 @@ fn log_of(bench: &Bench) -> String {
 #[tokio::test]
 async fn a_chain_of_forks_does_not_get_away() {
     for next in ["setsid sh", "sh"] {
-        let command = format!(
-            "trap '' TERM; echo '[ $1 -lt 20000 ] && {next} ./chain $(($1+1)) $2 &' > chain; sh ./chain 0 MARK; sleep MARK"
-        );
+        let link = format!("[ $1 -lt 20000 ] && {next} ./chain $(($1+1)) $2 &");
+        let command = format!("trap '' TERM; echo '{link}' > chain; sh ./chain 0 MARK; sleep MARK");
         stopped(&command, 1).await;
     }
 }

@@ -127,7 +127,7 @@ async fn a_redis_that_answers_pings_and_nothing_else_makes_no_busy_loop() {
     let server = cluster.replica("a").await;
     subsystem_is(&server, "poller", "up").await;
     tell(&cluster.redis.url(), &["ACL", "SETUSER", "default", "-@scripting"]).await;
-    eventually("the leader has given up", async || server.log().contains("poller is down").then_some(())).await;
+    eventually("the leader has given up", async || server.log().contains("stepped down").then_some(())).await;
     eventually("some relapses", async || (server.log().matches("redis is down").count() >= 3).then_some(())).await;
     let before = server.log().matches("redis is down").count();
     let began = tokio::time::Instant::now();

@@ -4,5 +4,6 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod world;

@@ -7,16 +7,16 @@
 //! server holds: the end of that stream means stop, and it comes by itself when the server is killed.
 //!
 //! Two lines of defence remain for a step that kills its own supervisor: the server is a subreaper as well, and
-//! [`strangers`] ends what then becomes its child.
+//! `strangers` ends what then becomes its child.
 //!
 //! ```text
 //! server --socket pair--> supervisor --> sh -c <command> --> ...
 //!        <----report----
 //! ```
 //!
-//! Who calls: `cli` ([`supervisor::main`], before anything else), `steps` ([`client`]), `app` ([`shield_environment`]).
+//! Who calls: `cli` ([`supervisor::main`], before anything else), `steps` (`client`), `app` ([`shield_environment`]).
 //! What must stay true: a tree is dead within ten seconds of the moment a stop is seen (see the limits in
-//! [`supervisor`] and [`client`]); the supervisor has no environment but the step's.
+//! [`supervisor`] and `client`); the supervisor has no environment but the step's.
 
 pub(super) mod client;
 pub(super) mod strangers;

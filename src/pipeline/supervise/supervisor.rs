@@ -1,7 +1,7 @@
 //! The supervisor of one step: a process of its own, plain blocking code, no runtime.
 //!
 //! Who calls: `cli`, before it does anything else. Standard input is the socket to the server, standard output and
-//! error are the step's. What must stay true: it exits only when it has no child left (or after [`KILL_LIMIT`], and
+//! error are the step's. What must stay true: it exits only when it has no child left (or after `KILL_LIMIT`, and
 //! then says how many are left); it inherits nothing to the step but standard output and error; it makes no attempt
 //! to outlive the server.
 
@@ -41,7 +41,7 @@ pub(super) const WATCH: &str = "watch";
 /// First argument of the short stage between the supervisor and the shell.
 const BECOME_SHELL: &str = "become-shell";
 
-/// What the hidden subcommand does with the arguments behind it, [`WATCH`] or [`BECOME_SHELL`] and a shell command.
+/// What the hidden subcommand does with the arguments behind it: a role, `watch` or `become-shell`, and a command.
 ///
 /// A supervisor ends with the exit code of the shell, 128 + n for signal n. That is for people; the server reads the
 /// report on the socket.
@@ -72,7 +72,8 @@ fn watch(command: &OsStr) -> ExitCode {
 
 fn supervise(command: &OsStr) -> io::Result<Message> {
     // All signals wait until they are asked for: a SIGTERM to everything, as some service supervisors send it, ends the
-    // step and leaves this process to clean up. Blocked and not ignored, because a shell keeps what it was told to ignore.
+    // step and leaves this process to clean up. Blocked and not ignored, because a shell keeps ignoring what it was
+    // told to ignore.
     SigSet::all().thread_block()?;
     unistd::setsid()?;
     prctl::set_child_subreaper(true)?;

@@ -14,8 +14,8 @@ use tracing::debug;
 
 use super::allowance::{Allowance, HeldBack};
 use super::answer::Answer;
-use super::client::Settings;
 use super::limits::{Dialect, notice};
+use super::settings::Settings;
 use crate::job::WriteRight;
 use crate::platform::{Error, Result};
 

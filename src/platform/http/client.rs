@@ -12,6 +12,7 @@ use url::Url;
 use super::allowance::{Allowances, HeldBack};
 use super::call::Channel;
 use super::limits::Dialect;
+use super::settings::Settings;
 use crate::platform::{Error, Result};
 
 /// What every platform sees us as.
@@ -24,35 +25,6 @@ const POOL_IDLE: Duration = Duration::from_secs(55);
 /// must be noticed well within a call's time.
 const DEAD_PEER: Duration = Duration::from_secs(10);
 
-/// The times of the layer.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// For one connection, TLS included.
-    pub connect_timeout: Duration,
-    /// For one call, from the first attempt to the last byte of the last one.
-    pub total_timeout: Duration,
-    /// Attempts of a call that may be repeated, the first one included.
-    pub attempts: u32,
-    /// Ceiling of the random pause before the second attempt; doubles for each further one.
-    pub pause_base: Duration,
-    /// The ceiling never rises above this.
-    pub pause_cap: Duration,
-}
-
-impl Default for Settings {
-    /// Connecting takes 5 s at most. 35 s in all, because Azure DevOps delays a request by up to 30 s on purpose. Three
-    /// attempts bridge a restarting load balancer; a longer outage is the business of whoever polls again.
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            total_timeout: Duration::from_secs(35),
-            attempts: 3,
-            pause_base: Duration::from_millis(250),
-            pause_cap: Duration::from_secs(4),
-        }
-    }
-}
-
 /// The shared client, the memory of rate limits, the retry policy.
 #[derive(Debug, Clone)]
 pub struct Http {
@@ -62,7 +34,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// With the default times.
+    /// With the default settings.
     ///
     /// # Errors
     /// `Transport` when the client cannot be built, which means that the system has no CA certificates.
@@ -70,12 +42,13 @@ impl Http {
         Self::with(Settings::default())
     }
 
-    /// With other times.
+    /// With other settings.
     ///
     /// # Errors
     /// As [`Http::new`].
     pub fn with(settings: Settings) -> Result<Self> {
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let client = if settings.proxies { builder } else { builder.no_proxy() }
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
             .connect_timeout(settings.connect_timeout)

@@ -24,10 +24,12 @@ mod answer;
 mod call;
 mod client;
 mod limits;
+mod settings;
 
 pub use allowance::HeldBack;
+pub use client::Http;
 pub(in crate::platform) use client::USER_AGENT;
-pub use client::{Http, Settings};
+pub use settings::Settings;
 
 pub(in crate::platform) use answer::Answer;
 pub(in crate::platform) use call::{Call, Channel, Repeat};

@@ -6,10 +6,10 @@ use axum::{Extension, Json};
 use http::StatusCode;
 use serde_json::json;
 
+use super::face::Face;
 use super::guard::Caller;
 use super::json;
 use super::problem::Problem;
-use super::routes::Face;
 
 pub(super) async fn user(Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
     match &caller.login {

@@ -5,9 +5,8 @@ use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
-use super::issues::text;
+use super::body::{JsonBody, text};
 use super::json;
-use super::labels::JsonBody;
 use super::listing::Params;
 use super::located::Located;
 use super::problem::Problem;

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::Value;
 
+use super::body::{JsonBody, names_in, text};
 use super::json;
-use super::labels::{JsonBody, names_in};
 use super::listing::Params;
 use super::located::Located;
 use super::problem::Problem;
@@ -67,13 +67,4 @@ pub(super) async fn edit(at: Located, JsonBody(body): JsonBody) -> Result<Respon
     }
     let ticket = at.board.edit(at.name(), at.number()?, edit).map_err(|error| at.problem(error))?;
     Ok(Json(json::issue(&ticket, &at)).into_response())
-}
-
-/// A text in a JSON body; null counts as absent.
-pub(super) fn text(body: &Value, field: &str) -> Result<Option<String>, Problem> {
-    match body.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(Problem::invalid_request(&format!("For 'properties/{field}', {other} is not a string."))),
-    }
 }

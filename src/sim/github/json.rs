@@ -8,12 +8,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
-use super::guard::Caller;
+use super::guard::{Caller, USER_ID};
 use super::located::Located;
 use crate::sim::board::{Comment, LabelDef, TicketView};
-
-/// The id that every login has: nothing depends on it.
-pub(super) const USER_ID: u64 = 4_711;
 
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)

@@ -5,43 +5,17 @@
 //! 200 and the labels as they were.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, RawQuery, Request};
+use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde_json::Value;
 
-use super::issues::text;
+use super::body::{JsonBody, names_in, text};
 use super::json;
 use super::listing::Params;
 use super::located::Located;
 use super::problem::Problem;
-use super::routes::Face;
 use crate::sim::board::{BoardError, TicketView};
-
-/// A request body that is a JSON object or array, whatever its content type says: GitHub does not look at that.
-#[derive(Debug)]
-pub(super) struct JsonBody(pub(super) Value);
-
-impl FromRequest<Face> for JsonBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, face: &Face) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, face)
-            .await
-            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large"))?;
-        let problems = || Problem::new(StatusCode::BAD_REQUEST, "Problems parsing JSON");
-        let value: Value = serde_json::from_slice(&bytes).map_err(|_| problems())?;
-        if value.is_object() || value.is_array() { Ok(Self(value)) } else { Err(problems()) }
-    }
-}
-
-/// The label names in `["a"]` or `[{"name": "a"}]`.
-pub(super) fn names_in(value: &Value) -> Result<Vec<String>, Problem> {
-    let invalid = || Problem::invalid_request("For 'properties/labels', an array of label names is needed.");
-    let name = |item: &Value| item.as_str().or_else(|| item["name"].as_str()).map(str::to_owned);
-    value.as_array().ok_or_else(invalid)?.iter().map(|item| name(item).ok_or_else(invalid)).collect()
-}
 
 /// The label names in a body that is `{"labels": …}` or the array alone.
 fn names_in_body(body: &Value) -> Result<Vec<String>, Problem> {

@@ -9,9 +9,9 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
+use super::face::Face;
 use super::guard::Caller;
 use super::problem::Problem;
-use super::routes::Face;
 use crate::sim::board::{Board, BoardError, TicketView, TrackerView};
 
 /// A repository that the caller may see.

@@ -8,12 +8,15 @@
 //! guard      what every call passes: user agent, version, credentials, quota, conditions, ETag
 //! located    owner/repository or id in the path -> tracker, or 404, 301, 307
 //! issues · labels · comments · repository · account    the operations
-//! listing    query parameters and Link headers
+//! listing · body    query parameters, Link headers, request bodies
+//! face       what all of them share
 //! json       the shapes      problem    the errors
 //! ```
 
 mod account;
+mod body;
 mod comments;
+mod face;
 mod guard;
 mod issues;
 mod json;

@@ -1,13 +1,13 @@
 //! The routes of GitHub's face and how it is started.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get};
 use axum::{Router, middleware};
 
+use super::face::Face;
 use super::guard::guard;
 use super::problem::Problem;
 use super::{account, comments, issues, labels, repository};
@@ -49,16 +49,6 @@ impl Default for SimOptions {
             quota_window: Duration::from_secs(3_600),
         }
     }
-}
-
-/// What the handlers share.
-#[derive(Debug, Clone)]
-pub(super) struct Face {
-    pub(super) board: Board,
-    pub(super) faults: Faults,
-    pub(super) token: Arc<str>,
-    pub(super) login: Arc<str>,
-    pub(super) prefix: Arc<str>,
 }
 
 /// Serves `board` as GitHub on 127.0.0.1 until the result is stopped or dropped.

@@ -1,0 +1,176 @@
+//! What a run can come to, and how to say it.
+//!
+//! Pure. Who calls: `run` makes these, `report` and the consumer read them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::job::Verdict;
+
+/// Why a run is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// Somebody removed the trigger label.
+    TriggerRemoved,
+    /// Somebody closed the ticket.
+    TicketClosed,
+    /// The server is shutting down; the job goes back to the queue.
+    ShuttingDown,
+    /// The lease is lost; somebody else has the job, and this run may write nothing.
+    LeaseLost,
+}
+
+/// Asks a run to stop. Clones share it; the first reason stands.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    token: CancellationToken,
+    reason: Arc<OnceLock<StopReason>>,
+}
+
+impl Stop {
+    /// Asks for the stop. True when nobody had before.
+    pub fn ask(&self, reason: StopReason) -> bool {
+        let first = self.reason.set(reason).is_ok();
+        self.token.cancel();
+        first
+    }
+
+    /// The reason, once a stop was asked for.
+    pub fn asked(&self) -> Option<StopReason> {
+        self.reason.get().copied()
+    }
+
+    /// Resolves when a stop was asked for.
+    pub async fn wait(&self) -> StopReason {
+        self.token.cancelled().await;
+        // `ask` sets the reason before it cancels.
+        self.asked().unwrap_or(StopReason::ShuttingDown)
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunReport {
+    /// The run.
+    pub run_id: String,
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// The machine it ran on.
+    pub host: String,
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Number of steps in the pipeline.
+    pub steps: usize,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From the start to the end of the last process.
+    pub duration: Duration,
+    /// The end of what the last step printed, readable, at most 32 KiB.
+    pub tail: String,
+    /// The log, if it could be written.
+    pub log: Option<PathBuf>,
+    /// Processes that could not be ended, because they belong to another user or hang in the kernel. A person should
+    /// look.
+    pub left_behind: usize,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every step succeeded.
+    Done,
+    /// A step failed, or the run could not be carried out.
+    Failed(Failure),
+    /// It was asked to stop before it had ended.
+    Stopped(StopReason),
+}
+
+/// Where and why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Index of the step from 0 and its first line; `None` when the run did not get that far.
+    pub step: Option<(usize, String)>,
+    /// Why.
+    pub cause: FailureCause,
+}
+
+/// For the log: without the command, whose text may be long.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.step {
+            Some((index, _)) => write!(f, "step {} {}", index + 1, cause_in_words(&self.cause)),
+            None => write!(f, "it {}", cause_in_words(&self.cause)),
+        }
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureCause {
+    /// The step exited with this code, which is not 0.
+    Exit(i32),
+    /// This signal ended the step.
+    Signal(i32),
+    /// The pipeline's time was over.
+    Timeout(Duration),
+    /// Nothing was started; says why.
+    NotStarted(String),
+    /// The process that watches the step was killed, most likely by the step itself.
+    SupervisorLost,
+}
+
+impl RunReport {
+    /// The verdict for the store; `None` when the run was only interrupted and the ticket still waits for its result
+    /// (shutdown, lost lease).
+    pub fn verdict(&self) -> Option<Verdict> {
+        match &self.outcome {
+            Outcome::Done => Some(Verdict::Done),
+            Outcome::Failed(_) => Some(Verdict::Failed),
+            Outcome::Stopped(StopReason::TriggerRemoved | StopReason::TicketClosed) => Some(Verdict::Cancelled),
+            Outcome::Stopped(StopReason::ShuttingDown | StopReason::LeaseLost) => None,
+        }
+    }
+}
+
+/// Completes "stopped because ...".
+pub(super) fn reason_in_words(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::TriggerRemoved => "the trigger label was removed",
+        StopReason::TicketClosed => "the ticket was closed",
+        StopReason::ShuttingDown => "the server is shutting down",
+        StopReason::LeaseLost => "another server has taken the job over",
+    }
+}
+
+/// Completes "the step ...". Contains foreign text only for [`FailureCause::NotStarted`].
+pub(super) fn cause_in_words(cause: &FailureCause) -> String {
+    match cause {
+        FailureCause::Exit(code @ 129..=192) => {
+            format!("exited with code {code}, which shells use for a program ended by signal {}", code - 128)
+        }
+        FailureCause::Exit(code) => format!("exited with code {code}"),
+        FailureCause::Signal(number) => format!("was ended by signal {number}"),
+        FailureCause::Timeout(limit) => {
+            format!("was ended because the time for the whole run ({}) was over", duration_in_words(*limit))
+        }
+        FailureCause::NotStarted(why) => format!("could not be started: {why}"),
+        FailureCause::SupervisorLost => {
+            "killed the process that watches it, so its result is not known; everything it started was ended".to_owned()
+        }
+    }
+}
+
+/// A duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 0 min`.
+pub(super) fn duration_in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 if duration.subsec_millis() != 0 => format!("{:.1} s", duration.as_secs_f64()),
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}

@@ -1,0 +1,16 @@
+//! What the handlers of the face share.
+
+use std::sync::Arc;
+
+use crate::sim::board::Board;
+use crate::sim::faults::Faults;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub(super) struct Face {
+    pub(super) board: Board,
+    pub(super) faults: Faults,
+    pub(super) token: Arc<str>,
+    pub(super) login: Arc<str>,
+    pub(super) prefix: Arc<str>,
+}

@@ -1,0 +1,29 @@
+//! One conformance suite for every platform: each row runs on each of them, over real HTTP against its simulator.
+//!
+//! What only one platform does is in that platform's own tests. `rig` is the one place that knows how to set each up.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod comments;
+mod failures;
+mod listings;
+mod rig;
+mod transitions;
+
+/// Runs each row once on each platform.
+macro_rules! on_every_platform {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            mod $name {
+                #[tokio::test]
+                async fn github() {
+                    super::$name($crate::rig::Rig::github().await).await;
+                }
+            }
+        )+
+    };
+}
+pub(crate) use on_every_platform;
