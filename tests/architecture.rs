@@ -24,7 +24,10 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("availability", &["store", "health", "runner"]),
     ("claim", &["platform", "store", "pipeline", "config", "ticket", "lifecycle", "job", "clock"]),
     ("leader", &["availability", "store", "health", "config", "runner"]),
-    ("poll", &["claim", "availability", "platform", "store", "health", "config", "runner", "ticket", "lifecycle"]),
+    (
+        "poll",
+        &["claim", "availability", "platform", "store", "health", "config", "runner", "ticket", "lifecycle", "clock"],
+    ),
     (
         "housekeeping",
         &[
