@@ -23,6 +23,10 @@ macro_rules! on_every_platform {
                     super::$name($crate::rig::Rig::github().await).await;
                 }
                 #[tokio::test]
+                async fn gitlab() {
+                    super::$name($crate::rig::Rig::gitlab().await).await;
+                }
+                #[tokio::test]
                 async fn azure_devops() {
                     super::$name($crate::rig::Rig::azure_devops().await).await;
                 }

@@ -8,8 +8,8 @@ use agent_smith::job::{AskedBy, Job, JobLease};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::{Http, Settings};
 use agent_smith::platform::{Listing, Platform, Result, open};
-use agent_smith::sim::board::{Board, NewTicket};
-use agent_smith::sim::{Faults, SimServer, azure_devops, github};
+use agent_smith::sim::board::{Board, LabelRule, NewTicket};
+use agent_smith::sim::{Faults, SimServer, azure_devops, github, gitlab};
 use agent_smith::ticket::{Candidate, PlatformKind, TicketKey};
 use tokio::time::Instant;
 
@@ -43,6 +43,19 @@ impl Rig {
             credentials: Some(token(None, "simulated-github-token")),
         };
         Self::with(PlatformKind::GitHub, board, sim, tracker, settings, "")
+    }
+
+    pub(crate) async fn gitlab() -> Self {
+        let (tracker, board) = ("group/sub/api", Board::new());
+        board.add_tracker_with(tracker, LabelRule::ExactCase).unwrap();
+        let sim = gitlab::serve(board.clone(), gitlab::SimOptions::default()).await.unwrap();
+        let settings = Tracker {
+            api_url: sim.api_url().parse().unwrap(),
+            web_url: format!("{}/{tracker}", sim.url()).parse().unwrap(),
+            place: Place::GitLab { path: tracker.to_owned() },
+            credentials: Some(token(None, "simulated-gitlab-token")),
+        };
+        Self::with(PlatformKind::GitLab, board, sim, tracker, settings, "")
     }
 
     pub(crate) async fn azure_devops() -> Self {
