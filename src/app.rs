@@ -27,6 +27,7 @@ use crate::leader::Leader;
 use crate::pipeline::{Runner, RunnerSettings, supervise};
 use crate::platform::http::{Http, Settings};
 use crate::platform::registry::Trackers;
+use crate::poll::access::AccessCheck;
 use crate::runner::{self, Tick};
 use crate::shutdown::Shutdown;
 use crate::store::{LeaseName, Store};
@@ -139,6 +140,8 @@ fn start_loops(
     let agent = config.current().agent.clone();
     let availability = Availability::new(Arc::clone(store), health.clone(), agent.queue.redis_retry_interval);
     let claims = ClaimService::new(Arc::clone(store));
+    let stop = shutdown.soft().clone();
+    spawn(shutdown, AccessCheck::new(config.clone(), trackers.clone(), health.clone(), stop));
     health.expect(availability.subsystem());
     spawn(shutdown, availability.prober());
     for name in [LeaseName::Poller, LeaseName::Housekeeping] {

@@ -22,6 +22,7 @@ use crate::health::{Health, State};
 use crate::platform::registry::Trackers;
 use crate::runner::{self, Tick};
 
+pub mod access;
 pub mod project;
 mod schedule;
 
