@@ -131,7 +131,7 @@ impl Channel {
         let answer = while_valid(call.right, self.exchange(call.what, request)).await.map_err(Failed::for_good)??;
         debug!(
             status = answer.status.as_u16(),
-            request_id = answer.header("x-github-request-id").unwrap_or_default(),
+            request_id = answer.request_id(),
             duration_ms = sent_at.elapsed().as_millis() as u64,
             "{}",
             call.what
