@@ -16,6 +16,7 @@ use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
 
 pub mod github;
 pub mod http;
+pub mod jira;
 pub mod registry;
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
@@ -169,7 +170,8 @@ pub trait Platform: Send + Sync + 'static {
 pub fn open(tracker: &Tracker, http: &http::Http) -> Result<Arc<dyn Platform>> {
     match &tracker.place {
         Place::GitHub { owner, repo } => Ok(Arc::new(github::GitHub::open(tracker, (owner, repo), http)?)),
-        Place::GitLab { .. } | Place::AzureDevOps { .. } | Place::Jira { .. } => Err(Error::Unsupported(format!(
+        Place::Jira { project } => Ok(Arc::new(jira::Jira::open(tracker, project.as_deref(), http)?)),
+        Place::GitLab { .. } | Place::AzureDevOps { .. } => Err(Error::Unsupported(format!(
             "{} trackers are not supported by this version",
             tracker.platform().display_name()
         ))),

@@ -114,7 +114,10 @@ async fn a_hidden_tracker_is_named(rig: Rig) {
     let listed = rig.discover(&[TRIGGER]).await.unwrap_err();
     let checked = rig.platform.check_access().await.unwrap_err();
     for error in [listed, checked] {
-        assert!(matches!(error, Error::NotFound { .. } | Error::Unauthorized { .. } | Error::Refused { .. }), "{error:?}");
+        assert!(
+            matches!(error, Error::NotFound { .. } | Error::Unauthorized { .. } | Error::Refused { .. }),
+            "{error:?}"
+        );
         assert!(!error.is_temporary());
     }
 }
