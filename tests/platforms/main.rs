@@ -22,6 +22,11 @@ macro_rules! on_every_platform {
                 async fn github() {
                     super::$name($crate::rig::Rig::github().await).await;
                 }
+
+                #[tokio::test]
+                async fn jira() {
+                    super::$name($crate::rig::Rig::jira().await).await;
+                }
             }
         )+
     };
