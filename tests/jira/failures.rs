@@ -60,6 +60,21 @@ async fn an_unreadable_first_answer_teaches_nothing() {
     world.jira.read(&ticket).await.unwrap();
 }
 
+/// "Not found" drops a job, so that it must come from Jira itself.
+#[tokio::test]
+async fn a_page_with_status_404_is_no_missing_ticket() {
+    let world = World::new().await;
+    let ticket = key(world.ticket(&[]));
+    for _ in 0..2 {
+        world.faults().fail(Match::any(), Times::Next(1), Fault::html_page(404));
+        world.faults().fail(Match::any(), Times::Next(1), Fault::html_page(404));
+        let error = world.jira.read(&ticket).await.unwrap_err();
+        assert!(matches!(error, Error::Malformed { .. }) && error.to_string().contains("api_url"), "{error}");
+        world.faults().clear();
+        world.jira.read(&ticket).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_platform_that_hangs_is_given_up_in_time() {
     let world = World::new().await;

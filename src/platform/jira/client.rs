@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::deployment::{Deployment, Site};
+use super::sayings::is_from_jira;
 use super::turns::Turns;
 use crate::config;
 use crate::job::WriteRight;
@@ -141,7 +142,16 @@ impl Jira {
         }
         match self.detect().await? {
             Some(Deployment::DataCenter) => self.send(Deployment::DataCenter, &request(Deployment::DataCenter)).await,
-            Some(Deployment::Cloud) | None => Ok(answer),
+            Some(Deployment::Cloud) => Ok(answer),
+            None if is_from_jira(&answer) => Ok(answer),
+            // Nobody has looked for anything, so that nothing is "not found".
+            None => Err(Error::Malformed {
+                what: request(Deployment::Cloud).what.to_owned(),
+                detail: format!(
+                    "neither version 3 nor version 2 of Jira's API is at {}, check api_url",
+                    self.site.base()
+                ),
+            }),
         }
     }
 

@@ -10,7 +10,8 @@ use super::client::{Jira, Request};
 use super::deployment::Deployment;
 use super::markdown::{self, Block, Span};
 use super::models::{CommentPage, parse};
-use super::refusal::{About, said};
+use super::refusal::About;
+use super::sayings::said;
 use super::{adf, plain_text, wiki};
 use crate::job::WriteRight;
 use crate::platform::http::{Answer, Repeat};
@@ -19,6 +20,9 @@ use crate::platform::{Comment, Error, Result};
 /// Characters of a comment, tried in turn. Jira takes 32,767 per text; what counts towards that besides the words is not
 /// documented, and an administrator of Data Center may have set less.
 const LENGTHS: [usize; 4] = [30_000, 15_000, 4_000, 900];
+
+/// Taken off at each try to fit a body, so that the tries end soon.
+const MARGIN: usize = 64;
 
 const CUT: &str = "(shortened)";
 
@@ -117,10 +121,11 @@ fn body(deployment: Deployment, blocks: &[Block], marker: &str, length: usize) -
             Deployment::DataCenter => Value::String(wiki::markup(&shorter, marker)),
         };
         // Escapes may double a text, many small parts multiply it. An empty comment always fits.
-        if kept == 0 || plain_text::of(&made).chars().count() <= length {
+        let size = plain_text::of(&made).chars().count();
+        if kept == 0 || size <= length {
             return made;
         }
-        kept = kept * 3 / 4;
+        kept = (kept * length / size).saturating_sub(MARGIN);
     }
 }
 

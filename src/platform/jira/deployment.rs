@@ -1,16 +1,11 @@
 //! Which Jira it is, and where its two API versions are.
 //!
-//! Who calls: the client, for every request. What must stay true: it is found out once per client; a site that does not
-//! say what it is, is asked again and not guessed at for ever.
+//! Pure. Who calls: the client, for every request. What must stay true: what a site is stays what it was first found
+//! to be.
 
 use std::sync::OnceLock;
 
-use http::StatusCode;
 use url::Url;
-
-use super::client::{Jira, Request};
-use super::models::{ServerInfo, parse};
-use crate::platform::Result;
 
 /// The two kinds of Jira, which differ in API version, search, credentials and text format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,25 +78,6 @@ impl Site {
         }
         url.set_query(query);
         url
-    }
-}
-
-impl Jira {
-    /// Asks the site what it is; `None` when it does not say. Both kinds answer this in version 2, to anybody.
-    ///
-    /// Source: Jira REST, "Get server info": `deploymentType` is `Cloud`, or `Server` (also for Data Center); before
-    /// Jira 7 it is absent.
-    pub(super) async fn detect(&self) -> Result<Option<Deployment>> {
-        let what = format!("find out which Jira {} is", self.name);
-        let answer = self.send(Deployment::DataCenter, &Request::get(&what, "serverInfo")).await?;
-        if answer.status != StatusCode::OK {
-            return Ok(None);
-        }
-        let Ok(info) = parse::<ServerInfo>(&what, &answer) else { return Ok(None) };
-        let is_cloud = info.deployment_type.is_some_and(|kind| kind.eq_ignore_ascii_case("cloud"));
-        let deployment = if is_cloud { Deployment::Cloud } else { Deployment::DataCenter };
-        self.site.learn(deployment);
-        Ok(Some(deployment))
     }
 }
 

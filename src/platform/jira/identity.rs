@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::client::{Jira, Request};
 use super::models::parse;
 use super::refusal::About;
+use super::sayings::lacks_scope;
 use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
 
@@ -52,51 +53,17 @@ impl Jira {
         Ok(())
     }
 
-    /// The error for an answer that was given to nobody although we sent credentials. Sources: Atlassian, "Cookie-based
-    /// auth" (`X-Seraph-LoginReason`) and field reports on `X-AUSERNAME`; neither is on every answer.
-    pub(super) fn not_recognised(&self, answer: &Answer) -> Option<Error> {
-        let reason = answer.header("x-seraph-loginreason").unwrap_or_default();
-        if reason.contains("AUTHENTICATION_DENIED") {
-            return Some(Error::Unauthorized {
-                what: format!("Jira has locked the account for {} after failed logins", self.name),
-                cure: format!("sign in once with a browser to answer the CAPTCHA, then check {}", self.variables()),
-            });
+    /// The error for an answer that is not a success. Strangers are told "not found" as well, so that the token is
+    /// looked at before that is said.
+    pub(super) async fn refusal(&self, what: &str, about: About<'_>, answer: &Answer) -> Error {
+        let may_be_a_stranger =
+            matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
+        if may_be_a_stranger
+            && !lacks_scope(answer)
+            && let Err(unknown @ Error::Unauthorized { .. }) = self.identify(DOUBTED_AFTER).await
+        {
+            return unknown;
         }
-        let is_nobody = reason.contains("AUTHENTICATED_FAILED") || answer.header("x-ausername") == Some("anonymous");
-        is_nobody.then(|| self.unknown_token())
+        self.refusal_itself(what, about, answer)
     }
-
-    /// Source: Atlassian, "Basic auth for REST APIs", "Personal access tokens".
-    pub(super) fn unknown_token(&self) -> Error {
-        let cure = if self.is_bearer {
-            "JIRA_TOKEN is wrong or has expired; a site in Jira Cloud needs JIRA_EMAIL besides it"
-        } else {
-            "JIRA_EMAIL and JIRA_TOKEN do not belong together, or the token was revoked or has expired: set valid ones"
-        };
-        Error::Unauthorized {
-            what: format!("Jira does not accept the credentials for {}", self.name),
-            cure: cure.to_owned(),
-        }
-    }
-
-    /// The environment does not have them.
-    pub(super) fn no_credentials(&self) -> Error {
-        Error::Unauthorized {
-            what: format!("no credentials for {}", self.name),
-            cure: "JIRA_EMAIL or JIRA_TOKEN is not set: set both (Data Center: JIRA_TOKEN alone), with access to the \
-                   issues"
-                .to_owned(),
-        }
-    }
-
-    /// The variables the credentials come from.
-    pub(super) fn variables(&self) -> &'static str {
-        if self.is_bearer { "JIRA_TOKEN" } else { "JIRA_EMAIL and JIRA_TOKEN" }
-    }
-}
-
-/// True for the gateway's "scope does not match": the token is good and too weak for this call.
-pub(super) fn lacks_scope(answer: &Answer) -> bool {
-    matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        && answer.message().to_lowercase().contains("scope does not match")
 }

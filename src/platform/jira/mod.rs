@@ -15,8 +15,9 @@
 //! ```text
 //! list · read · labels · comment · access    the calls
 //! identity · refusal                         who the token is, what a refusal means
-//! client · deployment · turns                how a request is made, to which version, and when an issue may be written
-//! models · jql                               what goes over the wire
+//! client · deployment · detect               how a request is made, and to which version
+//! write · turns                              when an issue may be written
+//! models · jql · sayings                     what goes over the wire
 //! markdown -> adf · wiki    plain_text       formats
 //! ```
 
@@ -25,6 +26,7 @@ mod adf;
 mod client;
 mod comment;
 mod deployment;
+mod detect;
 mod identity;
 mod jql;
 mod labels;
@@ -34,7 +36,9 @@ mod models;
 mod plain_text;
 mod read;
 mod refusal;
+mod sayings;
 mod turns;
 mod wiki;
+mod write;
 
 pub use client::Jira;

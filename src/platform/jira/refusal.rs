@@ -1,18 +1,14 @@
 //! What an answer that is not a success means, in words and with the cure.
 //!
 //! Who calls: every other file of this folder that makes a call. What must stay true: no text contains the credentials,
-//! also when a server echoes them; "not found" is said only of what a known token cannot see.
+//! also when a server echoes them.
 
 use http::StatusCode;
-use serde_json::Value;
 
 use super::client::Jira;
-use super::identity::{DOUBTED_AFTER, lacks_scope};
+use super::sayings::{LONGEST_SAYING, lacks_scope, said};
 use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
-
-/// Longest text of a platform that goes into a message.
-const LONGEST_SAYING: usize = 200;
 
 /// What a refused request was about.
 #[derive(Debug, Clone, Copy)]
@@ -30,21 +26,7 @@ pub(super) enum About<'a> {
 }
 
 impl Jira {
-    /// The error for an answer that is not a success. Strangers are told "not found" as well, so that the token is
-    /// looked at before that is said.
-    pub(super) async fn refusal(&self, what: &str, about: About<'_>, answer: &Answer) -> Error {
-        let may_be_a_stranger =
-            matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
-        if may_be_a_stranger
-            && !lacks_scope(answer)
-            && let Err(unknown @ Error::Unauthorized { .. }) = self.identify(DOUBTED_AFTER).await
-        {
-            return unknown;
-        }
-        self.refusal_itself(what, about, answer)
-    }
-
-    /// The same by the answer alone.
+    /// The error for an answer that is not a success, by the answer alone.
     pub(super) fn refusal_itself(&self, what: &str, about: About<'_>, answer: &Answer) -> Error {
         let said = self.redacted(&said(answer));
         match answer.status {
@@ -52,8 +34,12 @@ impl Jira {
                 format!("{what} is outside the scopes of JIRA_TOKEN"),
                 "give it read:jira-work, write:jira-work and read:jira-user",
             ),
-            StatusCode::UNAUTHORIZED => self.unknown_token(),
+            StatusCode::UNAUTHORIZED => self.unknown_token(&said),
             StatusCode::FORBIDDEN => self.forbidden(what, about, &said),
+            StatusCode::NOT_FOUND if answer.body.trim_ascii_start().starts_with(b"<") => Error::Malformed {
+                what: what.to_owned(),
+                detail: "a page with status 404; is there a proxy in between, or api_url wrong?".to_owned(),
+            },
             StatusCode::NOT_FOUND => Error::NotFound { what: self.thing(about), cure: self.not_found(about) },
             StatusCode::BAD_REQUEST => self.bad_request(what, about, said),
             StatusCode::CONFLICT => Error::Conflict(format!("{what}: {said}")),
@@ -87,6 +73,9 @@ impl Jira {
 
     fn forbidden(&self, what: &str, about: About<'_>, said: &str) -> Error {
         let place = self.project.as_deref().unwrap_or("its project");
+        if let About::Site = about {
+            return self.unknown_token(said);
+        }
         let cure = match about {
             About::Labels(_) => {
                 format!("give the account of {} the permission Edit Issues in {place}", self.variables())
@@ -147,6 +136,48 @@ impl Jira {
         Error::Moved { what: self.thing(about), to, cure }
     }
 
+    /// The error for an answer that was given to nobody although we sent credentials. Sources: Atlassian, "Cookie-based
+    /// auth" (`X-Seraph-LoginReason`) and field reports on `X-AUSERNAME`; neither is on every answer.
+    pub(super) fn not_recognised(&self, answer: &Answer) -> Option<Error> {
+        let reason = answer.header("x-seraph-loginreason").unwrap_or_default();
+        if reason.contains("AUTHENTICATION_DENIED") {
+            return Some(Error::Unauthorized {
+                what: format!("Jira has locked the account for {} after failed logins", self.name),
+                cure: format!("sign in once with a browser to answer the CAPTCHA, then check {}", self.variables()),
+            });
+        }
+        let is_nobody = reason.contains("AUTHENTICATED_FAILED") || answer.header("x-ausername") == Some("anonymous");
+        is_nobody.then(|| self.unknown_token("anonymous"))
+    }
+
+    /// Source: Atlassian, "Basic auth for REST APIs", "Personal access tokens".
+    pub(super) fn unknown_token(&self, said: &str) -> Error {
+        let cure = if self.is_bearer {
+            "JIRA_TOKEN is wrong or has expired; a site in Jira Cloud needs JIRA_EMAIL besides it"
+        } else {
+            "JIRA_EMAIL and JIRA_TOKEN do not belong together, or the token was revoked or has expired: set valid ones"
+        };
+        Error::Unauthorized {
+            what: format!("Jira does not accept the credentials for {} ({said})", self.name),
+            cure: cure.to_owned(),
+        }
+    }
+
+    /// The environment does not have them.
+    pub(super) fn no_credentials(&self) -> Error {
+        Error::Unauthorized {
+            what: format!("no credentials for {}", self.name),
+            cure: "JIRA_EMAIL or JIRA_TOKEN is not set: set both (Data Center: JIRA_TOKEN alone), with access to the \
+                   issues"
+                .to_owned(),
+        }
+    }
+
+    /// The variables the credentials come from.
+    pub(super) fn variables(&self) -> &'static str {
+        if self.is_bearer { "JIRA_TOKEN" } else { "JIRA_EMAIL and JIRA_TOKEN" }
+    }
+
     /// What went wrong behind a write that the site has already accepted. Nothing may say that the write was refused.
     pub(super) fn unverified<T>(what: &str, read: Result<T>) -> Result<T> {
         read.map_err(|error| match error {
@@ -158,39 +189,4 @@ impl Jira {
 
 fn unauthorized(what: String, cure: &str) -> Error {
     Error::Unauthorized { what, cure: cure.to_owned() }
-}
-
-/// What Jira said: `errorMessages`, and `errors` by field; else what anybody says.
-pub(super) fn said(answer: &Answer) -> String {
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let messages = body["errorMessages"].as_array().into_iter().flatten().filter_map(text);
-    let fields = body["errors"].as_object().into_iter().flatten();
-    let fields = fields.filter_map(|(field, reason)| Some(format!("{field}: {}", reason.as_str()?)));
-    let all: Vec<String> = messages.chain(fields).collect();
-    if all.is_empty() {
-        return answer.message();
-    }
-    let line = all.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(LONGEST_SAYING).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-    use http::HeaderMap;
-
-    fn said_in(body: &'static str) -> String {
-        said(&Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::from_static(body.as_bytes()) })
-    }
-
-    #[test]
-    fn messages_and_fields_are_one_line() {
-        let body = r#"{"errorMessages":["Not\nallowed."],"errors":{"labels":"Field 'labels' cannot be set."}}"#;
-        assert_eq!(said_in(body), "Not allowed.; labels: Field 'labels' cannot be set.");
-        assert_eq!(said_in(r#"{"message":"Client must be authenticated"}"#), "Client must be authenticated");
-        assert_eq!(said_in(r#"{"errorMessages":[],"errors":{}}"#), r#"{"errorMessages":[],"errors":{}}"#);
-        assert_eq!(said_in("<html>"), "a page instead of an answer");
-    }
 }

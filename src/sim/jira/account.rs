@@ -11,8 +11,8 @@ use super::face::Face;
 use super::guard::Caller;
 use super::issues::parameter;
 use super::json::{self, Wanted};
+use super::options::Deployment;
 use super::problem::Problem;
-use super::routes::Deployment;
 use crate::sim::board::TrackerView;
 
 /// The only call that tells a stranger that they are one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::document::Documents;
-use super::routes::SimOptions;
+use super::options::SimOptions;
 use super::writes::IssueWrites;
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;

@@ -12,8 +12,8 @@ use chrono::{DateTime, SecondsFormat};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::face::Face;
+use super::options::Deployment;
 use super::problem::Problem;
-use super::routes::Deployment;
 use crate::clock::unix_millis;
 use crate::sim::quota::QuotaView;
 

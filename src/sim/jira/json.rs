@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::document;
 use super::face::{Face, Version};
 use super::guard::Caller;
-use super::routes::Deployment;
+use super::options::Deployment;
 use crate::sim::board::{Comment, TicketView, TrackerView};
 
 const AVATARS: [&str; 4] = ["16x16", "24x24", "32x32", "48x48"];

@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use super::face::Face;
 use super::guard::Caller;
+use super::options::Deployment;
 use super::problem::Problem;
 use crate::sim::board::{Board, BoardError, TicketView, TrackerView};
 
@@ -33,8 +34,8 @@ impl Located {
     /// Counts a write to this issue, where it is counted.
     pub(super) fn admit_write(&self) -> Result<(), Problem> {
         match self.face.options.deployment {
-            super::Deployment::Cloud => self.face.writes.admit(self.ticket.id).map_err(Problem::too_many_writes),
-            super::Deployment::DataCenter => Ok(()),
+            Deployment::Cloud => self.face.writes.admit(self.ticket.id).map_err(Problem::too_many_writes),
+            Deployment::DataCenter => Ok(()),
         }
     }
 }

@@ -24,10 +24,12 @@ mod issues;
 mod jql;
 mod json;
 mod located;
+mod options;
 mod problem;
 mod routes;
 mod search;
 mod writes;
 
+pub use options::{Deployment, SimOptions};
 pub use problem::rate_limit;
-pub use routes::{Deployment, SimOptions, serve};
+pub use routes::serve;

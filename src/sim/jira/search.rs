@@ -21,8 +21,8 @@ use super::guard::Caller;
 use super::issues::parameter;
 use super::jql::Jql;
 use super::json::{self, Wanted};
+use super::options::Deployment;
 use super::problem::Problem;
-use super::routes::Deployment;
 use crate::sim::board::{Query, StateFilter, TicketView, TrackerView};
 
 /// Issues on a page when the request does not say.
