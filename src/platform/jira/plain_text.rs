@@ -71,6 +71,7 @@ fn leaf(node: &Value) -> String {
         "hardBreak" => "\n".to_owned(),
         "inlineCard" | "blockCard" | "embedCard" => attribute("url"),
         "emoji" if attribute("text").is_empty() => attribute("shortName"),
+        "mention" if attribute("text").is_empty() => format!("@{}", attribute("id")),
         "media" | "mediaInline" => match attribute("alt") {
             alt if alt.is_empty() => "[attachment]".to_owned(),
             alt => format!("[attachment: {alt}]"),

@@ -6,6 +6,7 @@
 use http::StatusCode;
 
 use super::client::Jira;
+use super::deployment::Deployment;
 use super::sayings::{LONGEST_SAYING, lacks_scope, said};
 use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
@@ -152,10 +153,16 @@ impl Jira {
 
     /// Source: Atlassian, "Basic auth for REST APIs", "Personal access tokens".
     pub(super) fn unknown_token(&self, said: &str) -> Error {
-        let cure = if self.is_bearer {
-            "JIRA_TOKEN is wrong or has expired; a site in Jira Cloud needs JIRA_EMAIL besides it"
-        } else {
-            "JIRA_EMAIL and JIRA_TOKEN do not belong together, or the token was revoked or has expired: set valid ones"
+        let cure = match (self.is_bearer, self.site.known()) {
+            (true, _) => "JIRA_TOKEN is wrong or has expired; a site in Jira Cloud needs JIRA_EMAIL besides it",
+            (false, Some(Deployment::Cloud)) => {
+                "JIRA_EMAIL and JIRA_TOKEN do not belong together, or the token was revoked or has expired: set valid \
+                 ones"
+            }
+            (false, _) => {
+                "JIRA_EMAIL and JIRA_TOKEN do not belong together, or the token was revoked or has expired: set valid \
+                 ones (Data Center: a personal access token goes alone, unset JIRA_EMAIL)"
+            }
         };
         Error::Unauthorized {
             what: format!("Jira does not accept the credentials for {} ({said})", self.name),
