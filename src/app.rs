@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use indexmap::IndexMap;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,23 +19,27 @@ use tracing::{info, warn};
 
 use crate::availability::Availability;
 use crate::claim::ClaimService;
-use crate::config::{Config, Live, Refresh};
+use crate::config::{Config, Live};
 use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
 use crate::http;
 use crate::leader::Leader;
 use crate::pipeline::{Runner, RunnerSettings, supervise};
-use crate::platform::http::Http;
+use crate::platform::http::{Http, Settings};
 use crate::platform::registry::Trackers;
 use crate::runner::{self, Tick};
 use crate::shutdown::Shutdown;
 use crate::store::{LeaseName, Store};
 use crate::{housekeeping, poll};
 
-/// Pause between two looks at the configuration file.
-const CONFIG_PAUSE: Duration = Duration::from_secs(5);
+/// Pause between two looks at the configuration file: whoever has just edited it waits for the answer, and a look at an
+/// unchanged file costs one `stat`.
+const CONFIG_PAUSE: Duration = Duration::from_secs(1);
 /// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, the ticket's label and the store.
 const LAST: Duration = Duration::from_secs(15);
+
+/// Changes that a line of the log names after an edit; more would not be read.
+const CHANGES_NAMED: usize = 10;
 
 /// What the server is made from.
 pub struct Options {
@@ -52,6 +57,8 @@ pub struct Options {
     pub name: String,
     /// Name of this machine, for comments.
     pub host: String,
+    /// How the platforms are called.
+    pub calls: Settings,
     /// Where to listen, bound already so that a taken port is reported before anything starts.
     pub listener: TcpListener,
 }
@@ -78,13 +85,14 @@ impl App {
         let shutdown = Shutdown::default();
         let config = options.config.clone();
         let address = options.listener.local_addr().context("reading the address of the listener")?;
-        let trackers = Trackers::new(Http::new().context("making the HTTP client")?);
+        let trackers = Trackers::new(Http::with(options.calls.clone()).context("making the HTTP client")?);
         spawn(
             &shutdown,
             ConfigWatch {
                 config: config.clone(),
                 trackers: trackers.clone(),
                 health: health.clone(),
+                known: config.current(),
                 named: Vec::new(),
             },
         );
@@ -95,7 +103,7 @@ impl App {
         let http_stop = CancellationToken::new();
         let router = http::router(health.clone());
         let http = tokio::spawn(http::serve(options.listener, router, http::Limits::default(), http_stop.clone()));
-        info!(%address, "listening on http://{address}");
+        info!("listening on http://{address}");
         Ok(Self { address, health, shutdown, config, http, http_stop })
     }
 
@@ -176,7 +184,10 @@ fn start_loops(
             host: options.host.clone(),
             environment: options.environment.clone(),
         };
-        let runner = Runner::new(settings).context("preparing the data directory (agent.data_dir)")?;
+        let place = settings.data_dir.display().to_string();
+        let runner = Runner::new(settings)
+            .context("cannot use agent.data_dir, set it to a directory that this user may write")?;
+        info!("taking up to {} jobs at once; workspaces and run logs are in {place}", agent.queue.max_parallel_jobs);
         let parts = consumer::Parts {
             config,
             store: Arc::clone(store),
@@ -190,13 +201,15 @@ fn start_loops(
         health.expect("queue_consumer");
         shutdown.tasks().spawn(Consumer::new(parts).run());
     } else {
+        info!("taking no jobs: --no-consumer");
         health.note("queue_consumer", State::Disabled, "--no-consumer");
     }
     Ok(())
 }
 
-/// Without a store nothing but HTTP works, and `/health` says why.
+/// Without a store nothing but HTTP works, and log and `/health` say why.
 fn disable(health: &Health) {
+    warn!("REDIS_URL is not set: nothing is polled and nothing runs; set it, or start with --store embedded");
     for name in ["redis", "queue_consumer", "housekeeping", "poller"] {
         health.set(name, State::Disabled, "REDIS_URL is not set; set it, or start with --store embedded");
     }
@@ -212,20 +225,25 @@ struct ConfigWatch {
     config: Live,
     trackers: Trackers,
     health: Health,
+    /// What was in force at the last look. The poll loop refreshes too, so what a refresh returns does not tell all.
+    known: Arc<Config>,
     /// Projects that have a line on `/health`.
     named: Vec<String>,
 }
 
 impl Tick for ConfigWatch {
     async fn tick(&mut self) -> Duration {
-        if let Refresh::Reloaded { .. } = self.config.refresh() {
-            info!("agentsmith.yml was read again");
+        self.config.refresh();
+        let now = self.config.current();
+        if !Arc::ptr_eq(&self.known, &now) {
+            info!("agentsmith.yml was read again: {}", what_changed(&self.known, &now));
+            self.known = Arc::clone(&now);
         }
         match self.config.trouble() {
             Some(trouble) => self.health.note("config", State::Degraded, trouble),
             None => self.health.note("config", State::Up, ""),
         }
-        self.name_projects(&self.config.current());
+        self.name_projects(&now);
         CONFIG_PAUSE
     }
 }
@@ -241,8 +259,37 @@ impl ConfigWatch {
             self.health.remove(&format!("project:{name}"));
         }
         for (name, reason) in &left_out {
-            self.health.note(&format!("project:{name}"), State::Down, reason.clone());
+            // The line of `config` names it in the log.
+            self.health.note_quietly(&format!("project:{name}"), State::Down, reason.clone());
         }
         self.named = config.projects.keys().chain(left_out.keys()).cloned().collect();
     }
+}
+
+/// `project a is new, project b has changed`: by name, as far as a line is still read.
+fn what_changed(before: &Config, now: &Config) -> String {
+    let mut changes = named_changes("project", &before.projects, &now.projects);
+    changes.extend(named_changes("pipeline", &before.pipelines, &now.pipelines));
+    let rest = [("agent", before.agent != now.agent), ("webhooks", before.webhooks != now.webhooks)];
+    changes.extend(rest.iter().filter(|(_, differs)| *differs).map(|(name, _)| format!("{name} has changed")));
+    if changes.is_empty() {
+        return "nothing that is in force has changed".to_owned();
+    }
+    let more = changes.len().saturating_sub(CHANGES_NAMED);
+    changes.truncate(CHANGES_NAMED);
+    let more = if more > 0 { format!(" and {more} changes more") } else { String::new() };
+    changes.join(", ") + &more
+}
+
+fn named_changes<T: PartialEq>(
+    what: &str,
+    before: &IndexMap<String, Arc<T>>,
+    now: &IndexMap<String, Arc<T>>,
+) -> Vec<String> {
+    let of_now = now.iter().filter_map(|(name, one)| match before.get(name) {
+        None => Some(format!("{what} {name} is new")),
+        Some(last) => (last != one).then(|| format!("{what} {name} has changed")),
+    });
+    let gone = before.keys().filter(|name| !now.contains_key(*name)).map(|name| format!("{what} {name} is gone"));
+    of_now.chain(gone).collect()
 }

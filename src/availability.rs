@@ -95,7 +95,11 @@ impl Tick for Prober {
             }
             Err(error) => {
                 let since = *self.away_since.get_or_insert_with(Instant::now);
-                self.availability.set_down(&error.to_string());
+                // The same words as in `report`: other words for the same outage would be a change and a line in the log.
+                match &error {
+                    Error::Unavailable(reason) => self.availability.set_down(reason),
+                    Error::Malformed(_) => self.availability.set_down(&error.to_string()),
+                }
                 retry_pause(since.elapsed(), self.availability.retry_ceiling)
             }
         }

@@ -12,6 +12,8 @@ use crate::clock;
 
 /// The reason of a subsystem that has not reported yet.
 const STARTING: &str = "starting";
+/// The reason of a subsystem that is down only because the store is. The store's own line in the log says it for all.
+pub const WAITING_FOR_STORE: &str = "waiting for the store";
 
 /// How a subsystem is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -62,13 +64,18 @@ impl Health {
 
     /// Reports the state of a subsystem without which the process is not ready.
     pub fn set(&self, name: &str, state: State, reason: impl Into<String>) {
-        self.report(name, state, reason.into(), true);
+        self.report(name, state, reason.into(), true, log_change);
     }
 
     /// Reports the state of something that a person should see and that does not make the process unready, such as
     /// one project among many.
     pub fn note(&self, name: &str, state: State, reason: impl Into<String>) {
-        self.report(name, state, reason.into(), false);
+        self.report(name, state, reason.into(), false, log_change);
+    }
+
+    /// The same without a line in the log: what the caller has logged already in better words.
+    pub fn note_quietly(&self, name: &str, state: State, reason: impl Into<String>) {
+        self.report(name, state, reason.into(), false, |_, _| {});
     }
 
     /// True when everything that the process needs is up.
@@ -76,7 +83,14 @@ impl Health {
         self.lock().iter().all(|subsystem| subsystem.state == State::Up || !subsystem.gates_readiness)
     }
 
-    fn report(&self, name: &str, state: State, reason: String, gates_readiness: bool) {
+    fn report(
+        &self,
+        name: &str,
+        state: State,
+        reason: String,
+        gates_readiness: bool,
+        log: impl FnOnce(&Subsystem, Option<(State, String)>),
+    ) {
         let mut subsystems = self.lock();
         let known = subsystems.iter_mut().find(|subsystem| subsystem.name == name);
         let before = known.as_ref().map(|subsystem| (subsystem.state, subsystem.reason.clone()));
@@ -85,7 +99,7 @@ impl Health {
         }
         let now =
             Subsystem { name: name.to_owned(), state, reason, last_changed_utc: clock::utc_now(), gates_readiness };
-        log_change(&now, before);
+        log(&now, before);
         match known {
             Some(subsystem) => *subsystem = now,
             None => subsystems.push(now),
@@ -115,12 +129,14 @@ impl Health {
 fn log_change(now: &Subsystem, before: Option<(State, String)>) {
     let Subsystem { name, reason, .. } = now;
     let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let expected =
+        |(state, reason): (State, String)| state == State::Up || reason == STARTING || reason == WAITING_FOR_STORE;
     match now.state {
-        State::Up if before.is_none_or(|(state, reason)| state == State::Up || reason == STARTING) => {
-            tracing::debug!(subsystem = name, "{name} is up{because}");
-        }
+        State::Up if before.is_none_or(expected) => tracing::debug!(subsystem = name, "{name} is up{because}"),
+        State::Down if reason == WAITING_FOR_STORE => tracing::debug!(subsystem = name, "{name} is down{because}"),
         State::Up => info!(subsystem = name, "{name} is up again{because}"),
-        State::Disabled => info!(subsystem = name, "{name} is disabled{because}"),
+        // Whoever switches it off says so.
+        State::Disabled => tracing::debug!(subsystem = name, "{name} is disabled{because}"),
         State::Degraded => warn!(subsystem = name, "{name} is degraded{because}"),
         State::Down => error!(subsystem = name, "{name} is down{because}"),
     }

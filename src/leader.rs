@@ -77,7 +77,7 @@ impl Leader {
                 }
                 Err(error) => {
                     self.availability.report(&error);
-                    self.report(State::Down, "waiting for the store");
+                    self.report(State::Down, crate::health::WAITING_FOR_STORE);
                     tokio::select! {
                         () = stop.cancelled() => {}
                         () = self.availability.until_up() => self.breathe(&error).await,

@@ -6,9 +6,14 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
+
+/// Signals closer together than this are one request: `timeout`, `make` and others pass on to us what the terminal, or
+/// they themselves, have sent to the whole process group already. A person who presses Ctrl-C again takes longer.
+const ECHO: Duration = Duration::from_millis(250);
 
 /// Hand a clone to every long-lived task.
 #[derive(Debug, Clone, Default)]
@@ -58,11 +63,13 @@ impl Shutdown {
     }
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT; with [`Signals::also_hangup`] the end of the terminal too.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
+    last: Option<Instant>,
 }
 
 impl Signals {
@@ -71,14 +78,31 @@ impl Signals {
     /// # Errors
     /// When the operating system refuses the handlers.
     pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, hangup: None, last: None })
     }
 
-    /// The next signal's name.
+    /// Takes SIGHUP for a stop as well. For what belongs to its terminal; a server leaves it to `nohup`.
+    ///
+    /// # Errors
+    /// When the operating system refuses the handler.
+    pub fn also_hangup(self) -> std::io::Result<Self> {
+        Ok(Self { hangup: Some(signal(SignalKind::hangup())?), ..self })
+    }
+
+    /// The next signal's name. One that comes within a quarter of a second after another is taken for its echo.
     pub async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            let name = tokio::select! {
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.interrupt.recv() => "SIGINT",
+                Some(_) = received(&mut self.hangup) => "SIGHUP",
+            };
+            let now = Instant::now();
+            if self.last.is_none_or(|last| now - last >= ECHO) {
+                self.last = Some(now);
+                return name;
+            }
         }
     }
 
@@ -87,5 +111,12 @@ impl Signals {
         let name = self.next().await;
         info!(signal = name, "{name} received: taking no more work, a second signal ends at once");
         shutdown.begin();
+    }
+}
+
+async fn received(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
     }
 }

@@ -14,7 +14,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("job", &["ticket"]),
     ("health", &["clock"]),
     ("shutdown", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["clock"]),
     ("runner", &[]),
     ("config", &["ticket", "lifecycle", "job", "clock"]),
     ("platform", &["config", "ticket", "lifecycle", "job", "clock"]),

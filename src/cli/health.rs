@@ -7,13 +7,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::fail;
+use super::output::Output;
 
 /// Container health checks give up after a few seconds; this says why before they do.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// A probe's answer is a few kilobytes; this is room for a thousand projects.
 const MOST_BYTES: u64 = 1024 * 1024;
 
+const NOTES: &str = "\
+Prints the answer as JSON. Exit codes: 0 it lives (with --ready: it is ready for work), 1 it is not or nothing answers.
+
+Example:
+  agent-smith health --ready || echo 'not ready'";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
 pub(super) struct Arguments {
     /// Port of the server on this machine.
     #[arg(long, default_value_t = 8081)]
@@ -27,11 +35,15 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let path = if arguments.ready { "/health/ready" } else { "/health" };
     match ask(arguments.port, path) {
         Ok((200, body)) => {
-            println!("{body}");
-            ExitCode::SUCCESS
+            let mut out = Output::default();
+            out.line(body);
+            out.end(ExitCode::SUCCESS)
         }
         Ok((status, body)) => fail(&format!("{path} answered {status}: {body}")),
-        Err(error) => fail(&format!("no answer from port {}: {error}", arguments.port)),
+        Err(error) => fail(&format!(
+            "no answer from port {} of this machine: {error}; does a server run there, or on another --port?",
+            arguments.port
+        )),
     }
 }
 

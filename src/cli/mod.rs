@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 bad usage or bad configuration. Beside `config` the only room that reads the
 //! environment.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +15,8 @@ use crate::telemetry::{self, Format};
 
 mod demo;
 mod health;
+mod open;
+mod output;
 mod poll;
 pub mod schema;
 mod server;
@@ -22,9 +25,25 @@ pub mod validate;
 /// Bad usage or bad configuration.
 const EXIT_USAGE: u8 = 2;
 
+const OVERVIEW: &str = "\
+Begin with:
+  agent-smith demo                 see it work, with nothing installed and nothing configured
+  agent-smith validate             what is wrong in agentsmith.yml, all at once
+  agent-smith poll --dry-run       which tickets would be claimed, and why not the others
+  agent-smith server               run it
+
+Environment:
+  AGENTSMITH_CONFIG                path of the configuration file, default ./agentsmith.yml
+  REDIS_URL                        redis://[user:password@]host[:port][/db], or rediss:// for TLS
+  GITHUB_TOKEN                     for `auth: token`; may read and write issues
+  RUST_LOG                         log filter, such as info, debug or agent_smith=debug
+  NO_COLOR                         no colours, also on a terminal
+
+Exit codes: 0 done, 1 failed, 2 bad usage or bad configuration.";
+
 /// Turns labelled tickets into finished work, from inside networks that nothing can reach.
 #[derive(Debug, Parser)]
-#[command(name = "agent-smith", version, max_term_width = 100)]
+#[command(name = "agent-smith", version, propagate_version = true, max_term_width = 100, after_help = OVERVIEW)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -32,15 +51,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server: webhooks, health probes, poller, housekeeping and queue consumer.
+    /// Run the server: probes, poller, housekeeping and queue consumer.
     Server(server::Arguments),
-    /// See the whole thing work on this machine: simulated platforms, real pipelines, nothing to install.
+    /// See the whole thing work on this machine: a simulated platform, real pipelines, nothing to install.
     Demo(demo::Arguments),
     /// Check agentsmith.yml and show every mistake with its place.
-    Validate(ConfigArgument),
+    Validate(validate::Arguments),
     /// Poll once now and claim what asks for a run.
     Poll(poll::Arguments),
     /// Print the JSON Schema of agentsmith.yml, for editors.
+    #[command(after_help = schema::EXAMPLES)]
     Schema,
     /// Ask a running server on this machine how it is doing; for container health checks.
     Health(health::Arguments),
@@ -49,7 +69,7 @@ enum Command {
 /// Where the configuration is.
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigArgument {
-    /// Path of the configuration file.
+    /// The configuration file.
     #[arg(long, value_name = "FILE", env = "AGENTSMITH_CONFIG", default_value = "agentsmith.yml")]
     config: PathBuf,
 }
@@ -67,17 +87,17 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Server(arguments) => server::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
-        Command::Validate(argument) => ExitCode::from(validate::validate(&argument.config, &Env::from_process())),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Poll(arguments) => poll::run(arguments),
-        Command::Schema => ExitCode::from(schema::schema()),
+        Command::Schema => schema::run(),
         Command::Health(arguments) => health::run(&arguments),
     }
 }
 
 /// Starts logging with the filter of `RUST_LOG`, or says what is wrong with it.
 fn start_log(format: Format, env: &Env, default: &str) -> Result<(), ExitCode> {
-    let filter = env.get("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or(default);
-    telemetry::init(format, filter)
+    let filter = env.trimmed("RUST_LOG").unwrap_or(default);
+    telemetry::init(format, filter, output::takes_colour(&std::io::stderr(), env))
         .map_err(|error| usage(&format!("RUST_LOG `{filter}` is no log filter: {error}; try RUST_LOG=info")))
 }
 
@@ -94,11 +114,16 @@ fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> ExitCode {
 }
 
 fn usage(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    complain(message);
     ExitCode::from(EXIT_USAGE)
 }
 
 fn fail(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    complain(message);
     ExitCode::FAILURE
+}
+
+/// The exit code says it too, so a standard error that nobody reads is no reason to panic.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "error: {message}");
 }

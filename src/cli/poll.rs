@@ -1,139 +1,253 @@
 //! `agent-smith poll`: one poll cycle now, or what it would do.
+//!
+//! What must stay true: a dry run only reads; a claim that was made stays made, whoever has stopped reading what this
+//! prints; exit code 0 only when every project could be asked.
 
-use std::fmt::Write as _;
+use std::collections::HashSet;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::server::{StoreKind, load, open_store};
+use super::open::{StoreKind, open_config, open_store};
+use super::output::{Output, shortened};
 use super::{ConfigArgument, block_on, start_log, usage};
 use crate::claim::{Claim, ClaimService, Judgement, judge};
-use crate::config::{Config, Env, Project};
+use crate::config::{About, Config, Env, Live, Problem, Project, hint};
+use crate::lifecycle::Lifecycle;
 use crate::pipeline::resolve;
+use crate::platform::Platform;
 use crate::platform::http::Http;
 use crate::platform::registry::Trackers;
 use crate::poll::project::{Offer, Outcome, find_candidates, poll_project};
 use crate::telemetry::Format;
 use crate::ticket::Candidate;
 
+/// Columns for a ticket's title: with its number and the answer a line stays near a hundred characters.
+const TITLE: usize = 44;
+
+const NOTES: &str = "\
+Without --dry-run a claimed ticket is labelled agent-smith:enqueued and queued in the Redis at REDIS_URL; a running
+server takes it from there. Projects that the server does not poll are polled too: it is you who asks.
+
+Examples:
+  agent-smith poll --dry-run --project my-api      why does my ticket not run?
+  REDIS_URL=redis://redis:6379 agent-smith poll    do not wait for the next cycle
+
+Exit codes: 0 every project was asked, 1 one could not be, 2 bad usage or bad configuration.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
     /// Only this project.
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// Say what would be claimed, and why not; write nothing.
+    /// Print what would be claimed, and why not the rest; write nothing, need no Redis.
     #[arg(long)]
     dry_run: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> ExitCode {
     let env = Env::from_process();
-    if let Err(exit) = start_log(Format::Text, &env, "warn") {
+    // What goes wrong is in what this prints.
+    if let Err(exit) = start_log(Format::Text, &env, "off") {
         return exit;
     }
-    let config = match load(&arguments.config.config, &env) {
-        Ok(live) => live.current(),
+    let (live, loaded) = match open_config(&arguments.config.config, &env) {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
-    let projects = match select(&config, arguments.project.as_deref()) {
+    tell_problems(&loaded.problems, arguments.project.as_deref());
+    let config = live.current();
+    let projects = match select(&live, &config, arguments.project.as_deref()) {
         Ok(projects) => projects,
         Err(message) => return usage(&message),
     };
+    // A project that was left out could not be asked; nobody asked for it who named another.
+    let complete = arguments.project.is_some() || live.left_out().is_empty();
     block_on(async move {
         let trackers = Trackers::new(Http::new()?);
-        if arguments.dry_run {
-            return Ok(dry_run(&config, &projects, &trackers).await);
-        }
-        let store = match open_store(StoreKind::Redis, &env) {
-            Ok(Some(store)) => store,
-            Ok(None) => {
-                return Ok(usage("REDIS_URL is not set: a claimed ticket needs a queue; set it, or use --dry-run"));
-            }
-            Err(message) => return Ok(usage(&message)),
+        let claims = match arguments.dry_run {
+            true => None,
+            false => match open_store(StoreKind::Redis, &env) {
+                Ok(Some(store)) => Some(ClaimService::new(store)),
+                Ok(None) => {
+                    let message = "REDIS_URL is not set: a claimed ticket needs a queue; set it, or use --dry-run";
+                    return Ok(usage(message));
+                }
+                Err(message) => return Ok(usage(&message)),
+            },
         };
-        Ok(poll(&config, &projects, &trackers, &ClaimService::new(store)).await)
+        let mut out = Output::default();
+        let all_asked = match claims {
+            None => dry_run(&config, &projects, &trackers, &mut out).await,
+            Some(claims) => poll(&config, &projects, &trackers, &claims, &mut out).await,
+        };
+        Ok(out.end(if all_asked && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
     })
 }
 
-/// Every project, whether or not the server polls it: this is a person asking.
-fn select(config: &Config, name: Option<&str>) -> Result<Vec<Arc<Project>>, String> {
-    let Some(name) = name else { return Ok(config.projects.values().cloned().collect()) };
-    let known = || config.projects.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let project = config.projects.get(name).ok_or_else(|| format!("no project `{name}`; there are: {}", known()))?;
-    Ok(vec![Arc::clone(project)])
+/// What is wrong in the file, as far as it concerns the project that was asked for.
+fn tell_problems(problems: &[Problem], project: Option<&str>) {
+    let mut err = std::io::stderr().lock();
+    let concerns = |problem: &&Problem| match (&problem.about, project) {
+        (About::Project(name), Some(asked)) => name == asked,
+        _ => true,
+    };
+    for problem in problems.iter().filter(concerns) {
+        let _ = writeln!(err, "{}: {}", problem.severity, problem.one_line());
+    }
 }
 
-async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers) -> ExitCode {
-    let mut failed = false;
+/// Every project, whether or not the server polls it: this is a person asking.
+fn select(live: &Live, config: &Config, name: Option<&str>) -> Result<Vec<Arc<Project>>, String> {
+    let Some(name) = name else { return Ok(config.projects.values().cloned().collect()) };
+    if let Some(project) = config.projects.get(name) {
+        return Ok(vec![Arc::clone(project)]);
+    }
+    Err(match live.left_out().get(name) {
+        Some(reason) => format!("project `{name}` is left out: {reason}"),
+        None => format!("no project `{name}`{}", hint(name, config.projects.keys().map(String::as_str))),
+    })
+}
+
+/// True when every project could be asked.
+async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers, out: &mut Output) -> bool {
+    let (mut all_asked, mut claimable) = (true, 0);
     for project in projects {
         let (candidates, failures) = match trackers.of(project) {
-            Ok(platform) => find_candidates(project, platform.as_ref()).await,
-            Err(error) => (Vec::new(), vec![error]),
+            Ok(platform) => look(project, platform.as_ref()).await,
+            Err(error) => (Vec::new(), vec![error.to_string()]),
         };
-        println!("{}: {} found on {}", project.name, candidates.len(), project.tracker.web_url);
-        for candidate in &candidates {
-            println!("  {}", would(config, project, candidate));
+        let answers: Vec<Answer> = candidates.iter().map(|candidate| would(config, project, candidate)).collect();
+        claimable += answers.iter().filter(|answer| answer.positive).count();
+        tell(project, &answers, &failures, out);
+        all_asked &= failures.is_empty();
+        if out.is_lost() {
+            break;
         }
-        for failure in &failures {
-            println!("  failed: {failure}");
-        }
-        failed |= !failures.is_empty();
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    out.line(format_args!("{claimable} would be claimed; nothing was written"));
+    all_asked
 }
 
-fn would(config: &Config, project: &Project, candidate: &Candidate) -> String {
-    let what = match judge(candidate.open, &candidate.labels, project, config) {
+/// What asks for a run, and what would keep it from being claimed: a token that may read and not label shows in no
+/// listing.
+async fn look(project: &Project, platform: &dyn Platform) -> (Vec<Candidate>, Vec<String>) {
+    let (candidates, failures) = find_candidates(project, platform).await;
+    let mut failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    if failures.is_empty()
+        && let Err(error) = platform.check_access().await
+    {
+        failures.push(error.to_string());
+    }
+    (candidates, failures)
+}
+
+fn would(config: &Config, project: &Project, candidate: &Candidate) -> Answer {
+    match judge(candidate.open, &candidate.labels, project, config) {
         Judgement::Claimable(_) => {
-            format!("would be claimed for {}", resolve::pipeline_for(project, &candidate.labels))
+            let pipeline = resolve::pipeline_for(project, &candidate.labels);
+            Answer::yes(candidate, format!("would be claimed for {pipeline}"))
         }
-        Judgement::Taken(state) => format!("not claimed: its label is {state}"),
-        Judgement::Rejected(rejection) => format!("not claimed: {rejection}"),
-    };
-    line(candidate, &what)
+        filtered => Answer::no(candidate, refusal(&filtered)),
+    }
 }
 
-async fn poll(config: &Config, projects: &[Arc<Project>], trackers: &Trackers, claims: &ClaimService) -> ExitCode {
+/// True when every project could be asked and the store could take every claim. Goes on when nobody reads any more.
+async fn poll(
+    config: &Config,
+    projects: &[Arc<Project>],
+    trackers: &Trackers,
+    claims: &ClaimService,
+    out: &mut Output,
+) -> bool {
     let never = CancellationToken::new();
-    let mut failed = false;
+    let (mut all_asked, mut claimed) = (true, 0);
     for project in projects {
         let outcome = match trackers.of(project) {
             Ok(platform) => poll_project(claims, config, project, platform.as_ref(), &never).await,
             Err(error) => Outcome { failures: vec![error], ..Outcome::default() },
         };
-        print!("{}", summary(project, &outcome));
-        failed |= !outcome.failures.is_empty() || outcome.store_failure.is_some();
+        claimed += outcome.claimed();
+        let answers: Vec<Answer> = outcome.offers.iter().map(|(candidate, offer)| did(candidate, offer)).collect();
+        let store = outcome.store_failure.iter().map(ToString::to_string);
+        let failures: Vec<String> = outcome.failures.iter().map(ToString::to_string).chain(store).collect();
+        tell(project, &answers, &failures, out);
+        all_asked &= failures.is_empty();
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    out.line(format_args!("{claimed} claimed"));
+    all_asked
 }
 
-fn summary(project: &Project, outcome: &Outcome) -> String {
-    let mut text = format!("{}: {} found, {} claimed\n", project.name, outcome.offers.len(), outcome.claimed());
-    for (candidate, offer) in &outcome.offers {
-        let what = match offer {
-            Offer::Answered(Claim::Claimed(job)) => format!("claimed for {} as {}", job.pipeline, job.run_id),
-            Offer::Answered(Claim::AlreadyClaimed(reason)) => format!("already claimed: {reason}"),
-            Offer::Answered(Claim::Rejected(rejection)) => format!("not claimed: {rejection}"),
-            Offer::Filtered(Judgement::Rejected(rejection)) => format!("not claimed: {rejection}"),
-            Offer::Filtered(Judgement::Taken(state)) => format!("not claimed: its label is {state}"),
-            Offer::Filtered(Judgement::Claimable(_)) => "not offered".to_owned(),
-            Offer::Failed(reason) => format!("failed: {reason}"),
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {}", line(candidate, &what));
+fn did(candidate: &Candidate, offer: &Offer) -> Answer {
+    match offer {
+        Offer::Answered(Claim::Claimed(job)) => {
+            Answer::yes(candidate, format!("claimed for {} as {}", job.pipeline, job.run_id))
+        }
+        Offer::Answered(Claim::AlreadyClaimed(reason)) => Answer::no(candidate, format!("already claimed: {reason}")),
+        Offer::Answered(Claim::Rejected(rejection)) => Answer::no(candidate, format!("not claimed: {rejection}")),
+        Offer::Filtered(judgement) => Answer::no(candidate, refusal(judgement)),
+        Offer::Failed(_) => Answer::no(candidate, "could not be claimed, see below".to_owned()),
     }
-    let store = outcome.store_failure.iter().map(ToString::to_string);
-    for failure in outcome.failures.iter().map(ToString::to_string).chain(store) {
-        let _ = writeln!(text, "  failed: {failure}");
-    }
-    text
 }
 
-/// Titles are other people's text: one line, no control characters, not too long.
-fn line(candidate: &Candidate, what: &str) -> String {
-    let title: String = candidate.title.chars().filter(|c| !c.is_control()).take(60).collect();
-    format!("#{} {title} - {what}", candidate.id)
+fn refusal(judgement: &Judgement) -> String {
+    match judgement {
+        Judgement::Claimable(_) => "not offered".to_owned(),
+        Judgement::Taken(state @ (Lifecycle::Done | Lifecycle::Failed)) => {
+            format!("not claimed: its label is {state}; remove it to run again")
+        }
+        Judgement::Taken(state) => format!("already claimed: its label is {state}"),
+        Judgement::Rejected(rejection) => format!("not claimed: {rejection}"),
+    }
+}
+
+/// A ticket and what became of it.
+struct Answer {
+    number: String,
+    title: String,
+    positive: bool,
+    what: String,
+}
+
+impl Answer {
+    fn yes(candidate: &Candidate, what: String) -> Self {
+        let (number, title) = (format!("#{}", candidate.id), shortened(&candidate.title, TITLE));
+        Self { number, title, positive: true, what }
+    }
+
+    fn no(candidate: &Candidate, what: String) -> Self {
+        Self { positive: false, ..Self::yes(candidate, what) }
+    }
+}
+
+/// One project: where it looked, each ticket in columns, what failed. Both listings often fail for one reason.
+fn tell(project: &Project, answers: &[Answer], failures: &[String], out: &mut Output) {
+    let idle = if project.polling.enabled { "" } else { ", not polled by the server (polling.enabled is false)" };
+    out.line(format_args!("{}  {}{idle}", project.name, project.tracker.web_url));
+    let width = |of: fn(&Answer) -> &str| answers.iter().map(|answer| of(answer).chars().count()).max().unwrap_or(0);
+    let (number, title) = (width(|answer| &answer.number), width(|answer| &answer.title));
+    for answer in answers {
+        let mark = if answer.positive { '+' } else { '-' };
+        out.line(format_args!("  {mark} {:number$}  {:title$}  {}", answer.number, answer.title, answer.what));
+    }
+    if answers.is_empty() && failures.is_empty() {
+        out.line(format_args!("  no open ticket asks for a run; looked for {}", looked_for(project)));
+    }
+    let mut told = HashSet::new();
+    for failure in failures.iter().filter(|failure| told.insert(failure.as_str())) {
+        out.line(format_args!("  ! failed: {failure}"));
+    }
+    out.line("");
+}
+
+/// The labels of both listings.
+fn looked_for(project: &Project) -> String {
+    let mut labels = project.trigger.labels();
+    labels.push(Lifecycle::Pending.to_string());
+    labels.join(", ")
 }

@@ -1,13 +1,23 @@
 //! `agent-smith schema`: the JSON Schema of `agentsmith.yml`, for editors.
 
-use std::io::Write;
+use std::process::ExitCode;
 
+use super::fail;
+use super::output::Output;
 use crate::config;
 
-/// Prints the schema. Returns the exit code: 0, or 1 when it cannot be written, such as to a closed pipe.
-pub fn schema() -> u8 {
-    let written = serde_json::to_string_pretty(config::schema())
-        .map_err(std::io::Error::from)
-        .and_then(|text| writeln!(std::io::stdout().lock(), "{text}"));
-    u8::from(written.is_err())
+pub(super) const EXAMPLES: &str = "\
+Example:
+  agent-smith schema > agentsmith.schema.json
+  and as the first line of agentsmith.yml:
+  # yaml-language-server: $schema=./agentsmith.schema.json";
+
+pub(super) fn run() -> ExitCode {
+    let text = match serde_json::to_string_pretty(config::schema()) {
+        Ok(text) => text,
+        Err(error) => return fail(&format!("cannot write the schema: {error}")),
+    };
+    let mut out = Output::default();
+    out.line(text);
+    out.end(ExitCode::SUCCESS)
 }

@@ -1,52 +1,62 @@
 //! `agent-smith server`.
+//!
+//! What must stay true: whoever reads the log from its first line knows which version runs with which file and store,
+//! which projects are polled how often, what was left out and why, and where it listens.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
+use super::open::{StoreKind, open_config, open_store, redis_place};
 use super::{ConfigArgument, block_on, fail, start_log, usage};
 use crate::app::{self, App};
-use crate::config::{Env, Live};
+use crate::config::{Config, Env, Live, Problem, Project};
+use crate::lifecycle::Lifecycle;
+use crate::platform::http::Settings;
 use crate::shutdown::Signals;
 use crate::store::Store;
-use crate::store::embedded::EmbeddedStore;
-use crate::store::redis::RedisStore;
 use crate::telemetry::{self, Format};
 
+/// Projects that the log introduces one by one: a screen. Who has more knows them from the file.
+const PROJECTS_NAMED: usize = 25;
+
+const NOTES: &str = "\
+Environment:
+  AGENTSMITH_CONFIG, REDIS_URL, GITHUB_TOKEN, RUST_LOG, NO_COLOR: see `agent-smith --help`
+  STATE_DIRECTORY                  where workspaces and run logs go, unless agent.data_dir says it
+
+SIGTERM or SIGINT: takes no more work, lets running jobs finish within shutdown_grace_seconds, ends them, puts
+their tickets back, exits with 0. A second signal ends at once.
+
+Examples:
+  agent-smith server --store embedded                          one box, no Redis
+  REDIS_URL=redis://redis:6379 agent-smith server --log-format json";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
 pub(super) struct Arguments {
-    /// Port for webhooks and probes.
+    /// Port to listen on.
     #[arg(long, default_value_t = 8081)]
     port: u16,
     /// Address to listen on.
-    #[arg(long, default_value = "0.0.0.0")]
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
     bind: IpAddr,
     #[command(flatten)]
     config: ConfigArgument,
-    /// Where jobs and leases live: Redis (at REDIS_URL) for any number of replicas, embedded for one box.
+    /// Where jobs and leases live.
     #[arg(long, value_enum, default_value_t = StoreKind::Redis)]
     store: StoreKind,
-    /// Take no jobs; poll, reconcile and receive webhooks only.
+    /// Take no jobs: poll, keep house and answer only.
     #[arg(long)]
     no_consumer: bool,
-    /// How a log line looks.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    /// How a line of the log looks; the log goes to standard error.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     log_format: Format,
-}
-
-/// Where jobs and leases live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum StoreKind {
-    /// Redis, at `REDIS_URL`.
-    Redis,
-    /// In this process, for one box.
-    Embedded,
 }
 
 pub(super) fn run(arguments: Arguments) -> ExitCode {
@@ -54,15 +64,16 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
     if let Err(exit) = start_log(arguments.log_format, &env, telemetry::DEFAULT_FILTER) {
         return exit;
     }
-    let config = match load(&arguments.config.config, &env) {
-        Ok(config) => config,
+    let path = &arguments.config.config;
+    let (config, loaded) = match open_config(path, &env) {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
-    block_on(async move {
-        let store = match open_store(arguments.store, &env) {
-            Ok(store) => store,
-            Err(message) => return Ok(usage(&message)),
-        };
+    let store = match open_store(arguments.store, &env) {
+        Ok(store) => store,
+        Err(message) => return usage(&message),
+    };
+    block_on(async {
         let address = SocketAddr::new(arguments.bind, arguments.port);
         let listener = match TcpListener::bind(address).await {
             Ok(listener) => listener,
@@ -70,6 +81,9 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
                 return Ok(fail(&format!("cannot listen on {address}: {error}; choose another --port or --bind")));
             }
         };
+        introduce(path, &store_in_words(arguments.store, &env));
+        tell_problems(&loaded.problems);
+        tell_projects(&config.current());
         serve(config, store, !arguments.no_consumer, listener).await
     })
 }
@@ -82,8 +96,6 @@ async fn serve(
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("taking over SIGTERM and SIGINT")?;
     let host = host_name();
-    let kind = store.as_ref().map_or("none", |store| store.kind());
-    info!(version = env!("CARGO_PKG_VERSION"), store = kind, projects = config.current().projects.len(), "starting");
     let app = App::start(app::Options {
         config,
         store,
@@ -92,6 +104,7 @@ async fn serve(
         environment: std::env::vars_os().collect(),
         name: process_name(&host),
         host,
+        calls: Settings::default(),
         listener,
     })
     .await?;
@@ -101,38 +114,63 @@ async fn serve(
             info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
-        signal = signals.next() => Ok(fail(&format!("second signal ({signal}): ending at once"))),
-    }
-}
-
-/// Reads the file; prints every problem. A bad project is left out, a bad file is the end.
-pub(super) fn load(path: &std::path::Path, env: &Env) -> Result<Live, ExitCode> {
-    match Live::start(path, env.clone()) {
-        Ok((live, loaded)) => {
-            for problem in &loaded.problems {
-                if problem.is_error() {
-                    error!("{}", problem.one_line());
-                } else {
-                    warn!("{}", problem.one_line());
-                }
-            }
-            Ok(live)
-        }
-        Err(broken) => {
-            eprintln!("{broken}");
-            Err(usage("the configuration cannot be used; `agent-smith validate` shows every mistake"))
+        signal = signals.next() => {
+            warn!(signal, "second signal ({signal}): ending at once");
+            Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// `None`: Redis was asked for and there is no address.
-pub(super) fn open_store(kind: StoreKind, env: &Env) -> Result<Option<Arc<dyn Store>>, String> {
-    let store: Arc<dyn Store> = match (kind, env.redis_url()) {
-        (StoreKind::Embedded, _) => Arc::new(EmbeddedStore::new()),
-        (StoreKind::Redis, Some(url)) => Arc::new(RedisStore::connect(url).map_err(|error| error.to_string())?),
-        (StoreKind::Redis, None) => return Ok(None),
+fn introduce(path: &Path, store: &str) {
+    let (version, file) = (env!("CARGO_PKG_VERSION"), std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    info!(version, "agent-smith {version} starts with {} and {store}", file.display());
+}
+
+fn store_in_words(kind: StoreKind, env: &Env) -> String {
+    match (kind, env.redis_url()) {
+        (StoreKind::Embedded, _) => "the embedded store".to_owned(),
+        (StoreKind::Redis, Some(url)) => redis_place(url),
+        (StoreKind::Redis, None) => "no store".to_owned(),
+    }
+}
+
+/// A bad project is left out: what is wrong with it, each mistake with its place.
+fn tell_problems(problems: &[Problem]) {
+    for problem in problems {
+        if problem.is_error() {
+            error!("{}", problem.one_line());
+        } else {
+            warn!("{}", problem.one_line());
+        }
+    }
+}
+
+fn tell_projects(config: &Config) {
+    for project in config.projects.values().take(PROJECTS_NAMED) {
+        info!(project = project.name, "project {}: {}", project.name, in_words(project));
+    }
+    match config.projects.len() {
+        0 => warn!("no project is in force: there is nothing to do"),
+        more if more > PROJECTS_NAMED => info!("and {} projects more", more - PROJECTS_NAMED),
+        _ => {}
+    }
+}
+
+/// What happens with a project's tickets: `https://github.com/o/r, polled every 30 s ± 15 %, label a for fix-bug`.
+fn in_words(project: &Project) -> String {
+    let polling = project.polling;
+    let how_often = match (polling.enabled, polling.interval.as_secs(), polling.jitter_percent) {
+        (false, ..) => "not polled (polling.enabled is false)".to_owned(),
+        (true, seconds, 0) => format!("polled every {seconds} s"),
+        (true, seconds, jitter) => format!("polled every {seconds} s \u{b1} {jitter} %"),
     };
-    Ok(Some(store))
+    let labels = project.trigger.pipeline_from_label.iter();
+    let labels: Vec<String> = labels.map(|(label, pipeline)| format!("{label} \u{2192} {pipeline}")).collect();
+    let labels = match labels.is_empty() {
+        true => format!("no trigger label, only {}", Lifecycle::Pending),
+        false => labels.join(", "),
+    };
+    format!("{}, {how_often}, {labels}", project.tracker.web_url)
 }
 
 /// The machine's name, for comments and logs.

@@ -3,48 +3,78 @@
 //! Problems are the product of this command, so they go to standard output. What must stay true: exit code 0 only when
 //! the server would run everything that the file says.
 
-use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
-use crate::config::{self, Broken, Env, Problem, Severity};
+use super::output::{Output, takes_colour};
+use super::{ConfigArgument, EXIT_USAGE, usage};
+use crate::config::{self, Broken, Env, Loaded, Problem, Severity};
+
+/// Names in the last line. More would not be read.
+const MOST_NAMES: usize = 10;
+
+const NOTES: &str = "\
+Exit codes: 0 everything in the file would run (there may be warnings), 1 there are errors, 2 the file cannot be read.
+
+A `${NAME}` in the file and the tokens are looked up in the environment of this command.
+
+Example, for a pre-commit hook or CI:
+  agent-smith validate --config deploy/agentsmith.yml";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+}
+
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    ExitCode::from(validate(&arguments.config.config, &Env::from_process()))
+}
 
 /// Prints every problem of the file. Returns the exit code: 0 without errors, 1 with errors, 2 when it cannot be read.
 pub fn validate(path: &Path, env: &Env) -> u8 {
-    let mut out = std::io::stdout().lock();
-    let colour = out.is_terminal() && env.trimmed("NO_COLOR").is_none();
-    let problems = match config::load(path, env) {
+    let (problems, summary) = match config::load(path, env) {
         Ok(loaded) => {
-            let done = print(&mut out, &loaded.problems, path, colour);
-            let projects = loaded.config.projects.len();
-            let summary = format!("{} would run, {} left out", count(projects, "project"), loaded.left_out.len());
-            if let Err(code) = done.and_then(|()| writeln!(out, "{summary}")).map_err(|_| 1) {
-                return code;
-            }
-            loaded.problems
+            let summary = summary(&loaded);
+            (loaded.problems, summary)
         }
-        Err(broken @ Broken::Unreadable { .. }) => {
-            eprintln!("{broken}");
-            return 2;
-        }
-        Err(broken @ Broken::Mistakes(_)) => {
-            let done = print(&mut out, broken.problems(), path, colour)
-                .and_then(|()| writeln!(out, "nothing of the file would run"));
-            return u8::from(done.is_err() || !broken.problems().is_empty());
+        Err(Broken::Mistakes(problems)) => (problems, "nothing of the file would run".to_owned()),
+        Err(unreadable @ Broken::Unreadable { .. }) => {
+            usage(&unreadable.to_string());
+            return EXIT_USAGE;
         }
     };
-    u8::from(problems.iter().any(Problem::is_error))
+    let mut out = Output::default();
+    print(&mut out, &problems, path, takes_colour(&std::io::stdout(), env));
+    out.line(summary);
+    let bad = problems.iter().any(Problem::is_error);
+    u8::from(bad || out.end(ExitCode::SUCCESS) != ExitCode::SUCCESS)
 }
 
 /// All problems and their number. One mistake in an alias concerns several projects and is shown once.
-fn print(out: &mut impl Write, problems: &[Problem], path: &Path, colour: bool) -> std::io::Result<()> {
+fn print(out: &mut Output, problems: &[Problem], path: &Path, colour: bool) {
     let mut shown: Vec<&Problem> = problems.iter().collect();
     shown.dedup_by(|a, b| (a.line, a.col, &a.message) == (b.line, b.col, &b.message));
     for problem in &shown {
-        writeln!(out, "{}", if colour { coloured(problem) } else { problem.to_string() })?;
+        out.line(if colour { coloured(problem) } else { problem.to_string() });
     }
     let errors = shown.iter().filter(|problem| problem.is_error()).count();
     let warnings = shown.len() - errors;
-    writeln!(out, "{}: {}, {}", path.display(), count(errors, "error"), count(warnings, "warning"))
+    out.line(format_args!("{}: {}, {}", path.display(), count(errors, "error"), count(warnings, "warning")));
+}
+
+/// `1 project would run (website), 1 left out (shop-api)`.
+fn summary(loaded: &Loaded) -> String {
+    let (run, left_out) = (&loaded.config.projects, &loaded.left_out);
+    let would = format!("{} would run{}", count(run.len(), "project"), names(run.keys()));
+    if left_out.is_empty() { would } else { format!("{would}, {} left out{}", left_out.len(), names(left_out.keys())) }
+}
+
+fn names<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
+    let more = if names.len() > MOST_NAMES { ", \u{2026}" } else { "" };
+    let names: Vec<&str> = names.take(MOST_NAMES).map(String::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join(", ")) }
 }
 
 fn count(number: usize, what: &str) -> String {

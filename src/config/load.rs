@@ -97,9 +97,11 @@ pub fn parse(file_name: &str, text: &str, env: &Env) -> Result<Loaded, Broken> {
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Broken> {
     let unreadable = |reason: String| Broken::Unreadable { path: path.to_owned(), reason };
     let describe = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            unreadable("no such file; name it with --config or AGENTSMITH_CONFIG".to_owned())
-        }
+        std::io::ErrorKind::NotFound => unreadable(
+            "no such file; name one with --config or AGENTSMITH_CONFIG, or begin with a copy of \
+                 agentsmith.yml.example"
+                .to_owned(),
+        ),
         std::io::ErrorKind::PermissionDenied => unreadable("permission denied for this user".to_owned()),
         _ => unreadable(error.to_string()),
     };

@@ -29,6 +29,7 @@ pub use model::{
     Agent, Config, Credentials, Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry, Source,
     SourceHost, Step, Tracker, Trigger, Webhooks,
 };
+pub use nearest::hint;
 pub use problem::{About, Broken, Problem, Severity};
 
 /// The JSON Schema of `agentsmith.yml`, draft 2020-12.

@@ -1,6 +1,6 @@
 //! "Did you mean": the known name nearest to one that is not known.
 //!
-//! Called by the checks. What must stay true: a suggestion is a plausible slip, else there is none.
+//! Called by the checks, and by `cli` for names on the command line. What must stay true: a suggestion is a plausible slip, else there is none.
 
 use std::fmt::Write;
 
@@ -32,7 +32,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// `; did you mean …?`, or else a list of what there is.
-pub(super) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(near) = nearest(name, known.iter().copied()) {
         return format!("; did you mean `{near}`?");

@@ -69,6 +69,9 @@ impl Consumer {
             }
             self.take_one().await;
         }
+        while let Some(ended) = self.running.try_join_next() {
+            note_panic(ended);
+        }
         if !self.running.is_empty() {
             info!(running = self.running.len(), "draining: waiting for the jobs that run");
         }
@@ -119,7 +122,7 @@ impl Consumer {
             match error {
                 Error::Unavailable(_) => {
                     self.parts.availability.report(&error);
-                    self.parts.health.set("queue_consumer", State::Down, "waiting for the store");
+                    self.parts.health.set("queue_consumer", State::Down, crate::health::WAITING_FOR_STORE);
                     self.parts.availability.until_up().await;
                 }
                 Error::Malformed(_) => {

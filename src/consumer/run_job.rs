@@ -356,7 +356,7 @@ fn log_end(report: &RunReport) {
     let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
     match &report.outcome {
         Outcome::Done => info!(duration_ms, "run ended: done"),
-        Outcome::Failed(failure) => info!(duration_ms, ?failure, "run ended: failed"),
+        Outcome::Failed(failure) => info!(duration_ms, "run ended: failed, {failure}"),
         Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", words(*reason)),
     }
 }

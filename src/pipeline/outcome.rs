@@ -2,6 +2,7 @@
 //!
 //! Pure. Who calls: `run` makes these, `report` and the consumer read them.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -95,6 +96,16 @@ pub struct Failure {
     pub step: Option<(usize, String)>,
     /// Why.
     pub cause: FailureCause,
+}
+
+/// For the log: without the command, whose text may be long.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.step {
+            Some((index, _)) => write!(f, "step {} {}", index + 1, cause_in_words(&self.cause)),
+            None => write!(f, "it {}", cause_in_words(&self.cause)),
+        }
+    }
 }
 
 /// Why a run failed.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info, warn};
+use tracing::{Instrument, debug, error, warn};
 
 use super::capture::Capture;
 use super::logs::Logs;
@@ -201,7 +201,7 @@ impl Run {
                 return (self.interrupted(interrupted, index, step), left_behind);
             }
             let line = format!("step {} of {}: {step}", index + 1, self.pipeline.steps.len());
-            info!(step = index + 1, "{line}");
+            debug!(step = index + 1, "{line}");
             capture.begin_step(&line).await;
             let stop = async {
                 let _ = interrupt.set(self.interruption().await); // the first and only one

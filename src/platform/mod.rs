@@ -14,6 +14,7 @@ use crate::job::WriteRight;
 use crate::lifecycle::Lifecycle;
 use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
 
+pub mod azure_devops;
 pub mod github;
 pub mod http;
 pub mod jira;
@@ -171,7 +172,10 @@ pub fn open(tracker: &Tracker, http: &http::Http) -> Result<Arc<dyn Platform>> {
     match &tracker.place {
         Place::GitHub { owner, repo } => Ok(Arc::new(github::GitHub::open(tracker, (owner, repo), http)?)),
         Place::Jira { project } => Ok(Arc::new(jira::Jira::open(tracker, project.as_deref(), http)?)),
-        Place::GitLab { .. } | Place::AzureDevOps { .. } => Err(Error::Unsupported(format!(
+        Place::AzureDevOps { project, open_states } => {
+            Ok(Arc::new(azure_devops::AzureDevOps::open(tracker, (project, open_states), http)?))
+        }
+        Place::GitLab { .. } => Err(Error::Unsupported(format!(
             "{} trackers are not supported by this version",
             tracker.platform().display_name()
         ))),

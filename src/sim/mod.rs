@@ -1,7 +1,7 @@
 //! Simulated platforms: one board model that knows no HTTP, and thin HTTP faces over it.
 //!
 //! ```text
-//! github/ · jira/ (later: gitlab/, azure_devops/)   one router per platform, its shapes, its errors
+//! github/ · azure_devops/ · jira/                     one router per platform, its shapes, its errors
 //!    -> server · pages                             accept loop, faults, request log; pages for people
 //!    -> faults · traffic · quota                   what goes wrong on demand, what was asked, what it cost
 //!    -> board/                                     trackers, tickets, labels, comments, history
@@ -11,6 +11,7 @@
 //! board could decide; the board is one mutex that is never held across an await; every collection has a bound;
 //! everything listens on 127.0.0.1.
 
+pub mod azure_devops;
 pub mod board;
 mod faults;
 pub mod github;

@@ -130,6 +130,19 @@ async fn many_writes_to_one_issue_get_through_in_the_end() {
     assert_eq!(world.http.held_back(), []);
 }
 
+/// A wait on an answer that succeeded is for the next request, and a transition is two of them.
+#[tokio::test]
+async fn a_short_wait_in_the_middle_of_a_transition_is_waited_out() {
+    let world = World::new().await;
+    let number = world.ticket(&["agent-smith:pending"]);
+    let accepted = super::answer(204, "").header("retry-after", "1");
+    world.faults().fail(Match::new("PUT", ""), Times::Next(1), accepted);
+    let started = Instant::now();
+    world.jira.transition(&right(number), Some(Enqueued)).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(990), "{:?}", started.elapsed());
+    assert_eq!(world.labels(number), ["agent-smith:enqueued"]);
+}
+
 #[tokio::test]
 async fn a_wait_that_outlasts_the_right_is_not_begun() {
     let world = World::new().await;

@@ -87,8 +87,7 @@ async fn a_second_signal_ends_at_once_and_nothing_is_lost() {
     eventually("the job runs", async || (!cluster.runs_by_ticket().is_empty()).then_some(())).await;
     server.signal(Signal::SIGINT);
     eventually("it drains", async || server.log().contains("draining").then_some(())).await;
-    server.signal(Signal::SIGINT);
-    assert_eq!(server.ended().await, Some(1));
+    assert_eq!(server.ended_by(Signal::SIGINT).await, Some(1));
     let mark = cluster.world.path("go").display().to_string();
     eventually("what its step had started is ended", async || processes_with(&mark).is_empty().then_some(())).await;
     std::fs::write(cluster.world.path("go"), "").unwrap();

@@ -19,6 +19,12 @@ pub struct Server {
 impl Server {
     /// Starts `agent-smith server` on a free port and waits until it answers.
     pub async fn start(config: &Path, redis_url: Option<&str>, log: PathBuf, extra: &[&str]) -> Self {
+        let redis_url = redis_url.map(|url| ("REDIS_URL", url));
+        Self::start_with(config, redis_url.as_slice(), log, extra).await
+    }
+
+    /// The same with these environment variables.
+    pub async fn start_with(config: &Path, env: &[(&str, &str)], log: PathBuf, extra: &[&str]) -> Self {
         // The server binds before it does anything else, so a port that was taken meanwhile shows at once.
         for _ in 0..5 {
             let port = free_port();
@@ -26,7 +32,7 @@ impl Server {
                 .args(extra)
                 .arg("--config")
                 .arg(config)
-                .envs(redis_url.map(|url| ("REDIS_URL", url)))
+                .envs(env.iter().copied())
                 .stdout(Stdio::null())
                 .stderr(File::create(&log).unwrap())
                 .spawn()
@@ -57,6 +63,18 @@ impl Server {
     /// Waits for the end and returns the exit code; `None` when a signal ended it.
     pub async fn ended(&mut self) -> Option<i32> {
         eventually("the server ends", async || self.child.try_wait().unwrap()).await.code()
+    }
+
+    /// Sends a signal again and again until the end, for one that is taken for the echo of another at first.
+    pub async fn ended_by(&mut self, signal: Signal) -> Option<i32> {
+        let ended = async || {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_none() {
+                self.signal(signal);
+            }
+            ended
+        };
+        eventually("the server ends", ended).await.code()
     }
 
     /// Kills it as a power failure would.

@@ -163,6 +163,7 @@ impl World {
             name: name.to_owned(),
             environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
             host: "test-host".to_owned(),
+            calls: agent_smith::platform::http::Settings { proxies: false, ..Default::default() },
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         })
         .await

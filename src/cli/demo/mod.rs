@@ -2,7 +2,7 @@
 //!
 //! A simulated platform with tickets on it, the embedded store, the real server and real pipelines. `stage` sets it
 //! up, `view` shows it in the terminal. What must stay true: it touches nothing outside a directory of its own in the
-//! system's temporary directory and removes that at the end.
+//! system's temporary directory and removes that at the end, also when nobody reads any more what it prints.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,9 +14,10 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::server::{host_name, process_name};
-use super::{block_on, start_log};
+use super::{block_on, fail, start_log};
 use crate::app::{self, App};
 use crate::config::Env;
+use crate::platform::http::Settings;
 use crate::shutdown::Signals;
 use crate::sim::board::Board;
 use crate::sim::github::{self, SimOptions};
@@ -34,36 +35,51 @@ const NEXT_TICKET: Duration = Duration::from_secs(8);
 /// After so many tickets nobody opens further ones: a demo that is left alone comes to rest.
 const MOST_TICKETS: usize = 60;
 
+const NOTES: &str = "\
+Starts a simulated GitHub with tickets on it and the real server with the embedded store, both on this machine only,
+and shows every ticket on its way from label to result. Needs no configuration, no token and no network. Everything
+lies in a temporary directory that goes away with the demo. Ctrl-C ends it.
+
+Example:
+  agent-smith demo --once > demo.txt               six tickets, then the end";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
 pub(super) struct Arguments {
-    /// Port for webhooks and probes.
+    /// Port of the server's probes.
     #[arg(long, default_value_t = 8081)]
     port: u16,
-    /// End by itself when the first tickets are finished.
+    /// End by itself when the first six tickets are finished.
     #[arg(long)]
     once: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> ExitCode {
+    let env = Env::from_process();
     // The view tells the story; the log joins in when something is wrong.
-    if let Err(exit) = start_log(Format::Text, &Env::from_process(), "error") {
+    if let Err(exit) = start_log(Format::Text, &env, "error") {
         return exit;
     }
     block_on(async move {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address}: choose another --port"))?;
+        let listener = match TcpListener::bind(address).await {
+            Ok(listener) => listener,
+            Err(error) => return Ok(fail(&format!("cannot listen on {address}: {error}; choose another --port"))),
+        };
         let directory = TemporaryDirectory::create()?;
-        play(listener, directory.path(), arguments.once).await
+        let view = View::new(Board::new(), &env);
+        let (view, exit) = play(listener, directory.path(), view, arguments.once).await?;
+        drop(directory);
+        Ok(view.conclude(exit))
     })
 }
 
-async fn play(listener: TcpListener, directory: &Path, once: bool) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::listen().context("taking over SIGTERM and SIGINT")?;
-    let board = Board::new();
+/// Plays until the end that was asked for: `once`, a signal, or nobody who reads.
+async fn play(listener: TcpListener, directory: &Path, mut view: View, once: bool) -> anyhow::Result<(View, ExitCode)> {
+    let mut signals = Signals::listen().and_then(Signals::also_hangup).context("taking over the signals that end it")?;
+    let board = view.board().clone();
     let sim = github::serve(board.clone(), SimOptions::default()).await.context("starting the simulated GitHub")?;
-    let stage = Stage::set(board.clone(), &sim, directory)?;
+    let stage = Stage::set(board, &sim, directory)?;
     let host = host_name();
     let app = App::start(app::Options {
         config: stage.config(),
@@ -73,10 +89,10 @@ async fn play(listener: TcpListener, directory: &Path, once: bool) -> anyhow::Re
         environment: std::env::vars_os().collect(),
         name: process_name(&host),
         host,
+        calls: Settings { proxies: false, ..Settings::default() },
         listener,
     })
     .await?;
-    let mut view = View::new(board.clone());
     view.introduce(&sim, app.address);
     stage.open_first_tickets()?;
     let signal = tokio::select! {
@@ -84,14 +100,16 @@ async fn play(listener: TcpListener, directory: &Path, once: bool) -> anyhow::Re
         () = view.follow_until_finished(if once { FIRST_TICKETS } else { usize::MAX }) => None,
         failed = stage.keep_opening(NEXT_TICKET, MOST_TICKETS), if !once => return Err(failed),
     };
-    view.conclude(signal);
+    if let Some(signal) = signal {
+        view.say_signal(signal);
+    }
     app.shutdown().end_now();
     let exit = tokio::select! {
         _in_time = app.stop() => ExitCode::SUCCESS,
         _second = signals.next() => ExitCode::FAILURE,
     };
     sim.stop().await;
-    Ok(exit)
+    Ok((view, exit))
 }
 
 /// A directory that goes away with the demo.
@@ -112,7 +130,7 @@ impl TemporaryDirectory {
 impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("could not remove {}: {error}", self.0.display());
+            tracing::error!(%error, "could not remove {}", self.0.display());
         }
     }
 }

@@ -3,17 +3,21 @@
 //! Lines are only ever appended, so the view reads the same in a terminal and in a file; colours are for terminals.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal, stdout};
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use tokio::time::Instant;
 
+use crate::cli::output::{Output, shortened, takes_colour};
+use crate::config::Env;
 use crate::lifecycle::Lifecycle;
 use crate::sim::SimServer;
 use crate::sim::board::{Board, Event, TicketView, What};
 
-/// Width of the column with the ticket's title.
-const TITLE: usize = 46;
+/// Columns for the ticket's title, so that nearly every line stays below a hundred characters.
+const TITLE: usize = 36;
+/// Characters of a comment.
+const REASON: usize = 56;
 
 /// The view. Remembers what it has shown.
 pub(super) struct View {
@@ -24,35 +28,40 @@ pub(super) struct View {
     finished: HashMap<Lifecycle, usize>,
     answered: usize,
     claimed_at: HashMap<(String, u64), Instant>,
+    out: Output,
 }
 
 impl View {
-    pub(super) fn new(board: Board) -> Self {
-        let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    pub(super) fn new(board: Board, env: &Env) -> Self {
         let (finished, claimed_at) = (HashMap::new(), HashMap::new());
-        Self { board, began: Instant::now(), shown: 0, colour, finished, answered: 0, claimed_at }
+        let (began, colour) = (Instant::now(), takes_colour(&std::io::stdout(), env));
+        Self { board, began, shown: 0, colour, finished, answered: 0, claimed_at, out: Output::default() }
+    }
+
+    pub(super) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Says what is there and where to look.
-    pub(super) fn introduce(&self, sim: &SimServer, server: SocketAddr) {
-        println!("agent-smith demo: a simulated GitHub, the embedded store and real pipelines on this machine");
-        println!();
+    pub(super) fn introduce(&mut self, sim: &SimServer, server: SocketAddr) {
+        self.out.line("agent-smith demo: a simulated GitHub, the embedded store and real pipelines on this machine\n");
         for tracker in self.board.trackers() {
-            println!("  tickets   {}", sim.page_url(&tracker.name));
+            self.out.line(format_args!("  tickets   {}", sim.page_url(&tracker.name)));
         }
-        println!("  health    http://{server}/health");
-        println!();
-        println!("People put a trigger label on tickets; agent-smith finds, claims, runs and answers them.");
-        println!("Ctrl-C ends the demo and leaves nothing behind.");
-        println!();
+        self.out.line(format_args!("  health    http://{server}/health\n"));
+        self.out.line("People put a trigger label on tickets; agent-smith finds, claims, runs and answers them.");
+        self.out.line("Ctrl-C ends the demo and leaves nothing behind.\n");
+        let heading = format!("{:>7}  {:<9} {:<4} {:<TITLE$}  what happens", "time", "project", "no", "ticket");
+        let heading = self.paint("1", &heading);
+        self.out.line(heading);
     }
 
-    /// Shows what happens until so many tickets are Done or Failed and have their comment.
+    /// Shows what happens until so many tickets are Done or Failed and have their comment, or nobody reads any more.
     pub(super) async fn follow_until_finished(&mut self, tickets: usize) {
         let mut changed = self.board.changed();
         loop {
             self.show_new();
-            if self.answered >= tickets {
+            if self.answered >= tickets || self.out.is_lost() {
                 return;
             }
             // The board lives as long as the view, so this cannot fail.
@@ -62,14 +71,18 @@ impl View {
         }
     }
 
-    /// The last lines.
-    pub(super) fn conclude(&self, signal: Option<&str>) {
+    /// A signal came: what runs is being ended.
+    pub(super) fn say_signal(&mut self, signal: &str) {
+        self.out.line(format_args!("\n{signal}: ending what runs"));
+    }
+
+    /// The last line, when everything has been cleared away. Returns how the demo ends that would end with `exit`.
+    pub(super) fn conclude(mut self, exit: ExitCode) -> ExitCode {
         let count = |state| self.finished.get(&state).copied().unwrap_or(0);
-        println!();
-        if let Some(signal) = signal {
-            println!("{signal}: ending what runs");
-        }
-        println!("{} done, {} failed; nothing is left behind", count(Lifecycle::Done), count(Lifecycle::Failed));
+        let (done, failed) = (count(Lifecycle::Done), count(Lifecycle::Failed));
+        let rest = if exit == ExitCode::SUCCESS { "nothing is left behind" } else { "ended at once" };
+        self.out.line(format_args!("\n{done} done, {failed} failed; {rest}"));
+        self.out.end(exit)
     }
 
     fn show_new(&mut self) {
@@ -93,7 +106,7 @@ impl View {
     fn show(&mut self, tracker: &str, ticket: &TicketView, event: &Event) {
         let key = (tracker.to_owned(), ticket.number);
         let text = match &event.what {
-            What::Opened => self.paint("2", &format!("opened by {}{}", event.actor, labelled(ticket))),
+            What::Opened => self.paint("2", &format!("opened by {}, label {}", event.actor, labelled(ticket))),
             What::LabelAdded(label) => match Lifecycle::from_label(label) {
                 Some(Lifecycle::Enqueued) => {
                     self.claimed_at.insert(key, Instant::now());
@@ -118,7 +131,7 @@ impl View {
             What::Commented(id) => match ticket.comments.iter().find(|comment| comment.id == *id) {
                 Some(comment) => {
                     self.answered += 1;
-                    self.paint("2", &format!("\u{201c}{}\u{201d}", first_line(&comment.body)))
+                    self.paint("2", &format!("comment: {}", gist(&comment.body)))
                 }
                 None => return,
             },
@@ -127,7 +140,7 @@ impl View {
         let project = tracker.rsplit('/').next().unwrap_or(tracker);
         let title = shortened(&ticket.title, TITLE);
         let time = self.began.elapsed().as_secs_f64();
-        println!("{time:6.1} s  {project:<9} #{:<3} {title:<TITLE$}  {text}", ticket.number);
+        self.out.line(format_args!("{time:5.1} s  {project:<9} #{:<3} {title:<TITLE$}  {text}", ticket.number));
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -138,17 +151,18 @@ impl View {
 /// The trigger labels of a ticket that was just opened.
 fn labelled(ticket: &TicketView) -> String {
     let labels = ticket.labels.iter().filter(|label| Lifecycle::from_label(label).is_none());
-    labels.map(|label| format!(" [{label}]")).collect()
+    labels.collect::<Vec<_>>().join(", ")
 }
 
-/// The first line of a comment without its markup.
-fn first_line(body: &str) -> String {
-    shortened(&body.lines().next().unwrap_or_default().replace(['*', '`'], ""), 90)
-}
-
-fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width - 1).chain(['\u{2026}']).collect()
+/// What a comment says in a line, without its markup: after a failure the reason, which is its second paragraph, without
+/// the command that failed.
+fn gist(body: &str) -> String {
+    let mut paragraphs = body.lines().filter(|line| !line.trim().is_empty());
+    let first = paragraphs.next().unwrap_or_default();
+    let line = if first.contains("failed") { paragraphs.next().unwrap_or(first) } else { first };
+    let line = match (line.find(" ("), line.rfind(") ")) {
+        (Some(begin), Some(end)) if begin < end => line[..begin].to_owned() + &line[end + 1..],
+        _ => line.strip_prefix("agent-smith ran ").unwrap_or(line).to_owned(),
+    };
+    shortened(&line.replace(['*', '`'], ""), REASON)
 }

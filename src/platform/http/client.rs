@@ -34,7 +34,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// With the default times.
+    /// With the default settings.
     ///
     /// # Errors
     /// `Transport` when the client cannot be built, which means that the system has no CA certificates.
@@ -42,12 +42,13 @@ impl Http {
         Self::with(Settings::default())
     }
 
-    /// With other times.
+    /// With other settings.
     ///
     /// # Errors
     /// As [`Http::new`].
     pub fn with(settings: Settings) -> Result<Self> {
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let client = if settings.proxies { builder } else { builder.no_proxy() }
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
             .connect_timeout(settings.connect_timeout)

@@ -44,7 +44,7 @@ impl Dialect {
 /// What an answer said about limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notice {
-    /// True when the request itself was refused; false when it succeeded and was the last one for now.
+    /// True when the request itself was refused; false when it succeeded and the next one must wait.
     pub(super) refused: bool,
     /// How long to wait; `None` when the platform did not say.
     pub(super) wait: Option<Duration>,
@@ -70,6 +70,12 @@ pub(super) fn notice(answer: &Answer, dialect: &Dialect) -> Option<Notice> {
     if answer.status == StatusCode::TOO_MANY_REQUESTS || (dialect.also_refuses)(answer) {
         let reason = if used_up { "primary limit" } else { "secondary limit" };
         return Some(Notice { refused: true, wait: asked.or(reset).map(bounded), reason });
+    }
+    // Any other answer that names a wait was delayed on purpose (Azure DevOps); it is for the next request.
+    if !answer.status.is_server_error()
+        && let Some(wait) = asked
+    {
+        return Some(Notice { refused: false, wait: Some(bounded(wait)), reason: "delayed by the platform" });
     }
     reset.map(|wait| Notice { refused: false, wait: Some(bounded(wait)), reason: "quota used up" })
 }
@@ -191,6 +197,16 @@ mod tests {
         let headers = [("ratelimit-reason", "one-ticket"), ("retry-after", "7"), ("x-ratelimit-remaining", "0")];
         assert_eq!(read(429, &headers), None);
         assert_eq!(read(200, &headers), None);
+    }
+
+    #[test]
+    fn a_delayed_answer_holds_the_next_request() {
+        let wait = Some(Duration::from_secs(5));
+        let delayed = Notice { refused: false, wait, reason: "delayed by the platform" };
+        for status in [200, 412] {
+            assert_eq!(read(status, &[("retry-after", "5")]), Some(delayed.clone()));
+        }
+        assert_eq!(read(500, &[("retry-after", "5")]), None);
     }
 
     #[test]

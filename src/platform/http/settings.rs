@@ -1,10 +1,10 @@
-//! The times of the layer.
+//! The times of the layer, and its way out.
 //!
 //! Who uses them: the shared client and every call; tests give shorter ones.
 
 use std::time::Duration;
 
-/// The times of the layer.
+/// The times of the layer, and its way out.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// For one connection, TLS included.
@@ -17,6 +17,8 @@ pub struct Settings {
     pub pause_base: Duration,
     /// The ceiling never rises above this.
     pub pause_cap: Duration,
+    /// Whether `HTTP_PROXY` and its like are obeyed. The demo talks to this machine only, which no proxy can reach.
+    pub proxies: bool,
 }
 
 impl Default for Settings {
@@ -29,6 +31,7 @@ impl Default for Settings {
             attempts: 3,
             pause_base: Duration::from_millis(250),
             pause_cap: Duration::from_secs(4),
+            proxies: true,
         }
     }
 }

@@ -28,7 +28,8 @@ impl Jira {
         let mut others: Vec<String> = Lifecycle::removal_order(to).map(|state| state.label().to_owned()).collect();
         for _ in 0..MOST_UPDATES {
             self.update_labels(right, &key, target, &others).await?;
-            let what = format!("the labels of issue {key}");
+            self.be_patient().await;
+            let what = format!("the change of labels of issue {key}");
             let labels = Self::unverified(&what, self.labels_of(&key).await)?;
             let is_other = |label: &&String| Lifecycle::from_label(label).is_some() && Some(label.as_str()) != target;
             others = labels.iter().filter(is_other).cloned().collect();

@@ -13,7 +13,7 @@ use super::client::{Jira, Request};
 use super::deployment::Deployment;
 use crate::job::WriteRight;
 use crate::platform::http::Answer;
-use crate::platform::{Error, Result};
+use crate::platform::{Error, Platform as _, Result};
 
 /// A wait up to this is waited out. Jira allows 20 writes in 2 s, so that 2 s is what it usually asks for; a claim has
 /// 28 s in all.
@@ -56,6 +56,14 @@ impl Jira {
             }
         }
         Err(Error::Conflict(format!("others write to issue {key} all the time")))
+    }
+
+    /// Waits until a short hold of the whole token is over: an operation that has begun is worth a few seconds. A long
+    /// one is left to the layer, which refuses.
+    pub(super) async fn be_patient(&self) {
+        if let Some(held) = self.held_back().filter(|held| held.retry_after <= SHORT) {
+            sleep(held.retry_after).await;
+        }
     }
 
     async fn await_turn(&self, key: &str, right: &dyn WriteRight) -> Result<()> {

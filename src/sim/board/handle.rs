@@ -164,6 +164,26 @@ impl Board {
         })
     }
 
+    /// The same, and a comment, if the ticket still has this revision; `None` when it has changed since.
+    pub(in crate::sim) fn edit_revision(
+        &self,
+        tracker: &str,
+        (number, revision): (u64, u64),
+        edit: Edit,
+        comment: Option<&str>,
+    ) -> Result<Option<TicketView>, BoardError> {
+        self.write(|writer| {
+            if writer.state.ticket(tracker, number)?.revision != revision {
+                return Ok(None);
+            }
+            writer.edit(tracker, number, edit)?;
+            if let Some(comment) = comment {
+                writer.comment(tracker, number, comment)?;
+            }
+            Ok(Some(writer.state.ticket(tracker, number)?.view()))
+        })
+    }
+
     /// Deletes the ticket for good; its number is never used again.
     ///
     /// # Errors

@@ -1,0 +1,101 @@
+//! The log of a server: what it says at its start, for each job and at its end, and that it is silent otherwise.
+
+use agent_smith::lifecycle::Lifecycle;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::fixture::{TRACKER, world};
+use crate::serving::polled;
+use crate::support::process::Server;
+use crate::support::world::{Settings, World, eventually};
+
+/// A server with the embedded store that has been asked for one ticket and has finished it.
+async fn after_one_ticket(world: &World, arguments: &[&str]) -> (Server, u64) {
+    let arguments = [&["--store", "embedded"], arguments].concat();
+    let server = Server::start(&world.config_path(), None, world.path("log"), &arguments).await;
+    eventually("the server leads", async || server.leads("housekeeping").await.then_some(())).await;
+    let number = world.ask(TRACKER, "Fix the footer");
+    world.ends(TRACKER, number, Lifecycle::Done).await;
+    eventually("the run's last line", async || server.log().contains("run ended").then_some(())).await;
+    (server, number)
+}
+
+#[tokio::test]
+async fn text_tells_the_story_and_is_silent_when_nothing_happens() {
+    let (world, config) = world(&["true", "true"]).await;
+    let (mut server, number) = after_one_ticket(&world, &[]).await;
+    let log = server.log();
+    for (part, times) in [
+        (format!("agent-smith {} starts with {config} and the embedded store", env!("CARGO_PKG_VERSION")), 1),
+        (
+            "project api: https://github.com/org/api, polled every 1 s \u{b1} 5 %, agent-smith \u{2192} fix-bug".into(),
+            1,
+        ),
+        (format!("taking up to 4 jobs at once; workspaces and run logs are in {}", world.path("data").display()), 1),
+        (format!("listening on http://127.0.0.1:{}", server.port), 1),
+        (format!("claimed github:api:{number} for fix-bug"), 1),
+        (format!("running fix-bug for github:api:{number}"), 1),
+        ("run ended: done".into(), 1),
+        (format!("ticket.id=\"{number}\""), 3),
+    ] {
+        assert_eq!(log.matches(&part).count(), times, "`{part}` in\n{log}");
+    }
+    assert!(!log.contains('\u{1b}'), "no colours in a file:\n{log}");
+    assert!(!log.contains(" WARN ") && !log.contains("ERROR"), "{log}");
+
+    polled(&world, 4).await;
+    assert_eq!(server.log(), log, "an idle server is silent");
+
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.ended().await, Some(0));
+    let end = server.log()[log.len()..].to_owned();
+    assert!(end.contains("SIGTERM received") && end.trim_end().ends_with("stopped"), "{end}");
+}
+
+#[tokio::test]
+async fn a_failed_run_says_where_and_why_in_words() {
+    let (world, _config) = world(&["true", "exit 3"]).await;
+    let server = Server::start(&world.config_path(), None, world.path("log"), &["--store", "embedded"]).await;
+    let number = world.ask(TRACKER, "Cannot work");
+    world.ends(TRACKER, number, Lifecycle::Failed).await;
+    let told = "run ended: failed, step 2 exited with code 3 duration_ms=";
+    eventually("the end is told", async || server.log().contains(told).then_some(())).await;
+}
+
+#[tokio::test]
+async fn json_is_one_object_a_line_with_the_fields() {
+    let (world, _config) = world(&["true"]).await;
+    let (mut server, number) = after_one_ticket(&world, &["--log-format", "json"]).await;
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.ended().await, Some(0));
+    let lines: Vec<Value> = server.log().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &lines {
+        assert!(line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(), "{line}");
+    }
+    let with = |part: &str| lines.iter().find(|line| line["message"].as_str().unwrap().contains(part)).unwrap();
+    let claimed = with("claimed ");
+    assert_eq!(claimed["ticket.id"], number.to_string());
+    assert_eq!((&claimed["project"], &claimed["pipeline"]), (&"api".into(), &"fix-bug".into()));
+    let ended = with("run ended: done");
+    assert!(ended["duration_ms"].is_number(), "{ended}");
+    assert_eq!(ended["span"]["job.id"], claimed["job.id"]);
+    assert_eq!((&ended["span"]["ticket.id"], &ended["span"]["job.attempt"]), (&number.to_string().into(), &1.into()));
+}
+
+#[tokio::test]
+async fn an_edit_is_told_by_what_it_changes() {
+    let (world, _config) = world(&["true"]).await;
+    let server = Server::start(&world.config_path(), None, world.path("log"), &["--store", "embedded"]).await;
+    let projects = world.project("api", TRACKER) + &world.project("second", TRACKER);
+    world.write_config(&Settings { projects: projects.clone(), slots: 2, ..Settings::steps(&["false"]) });
+    let told = "agentsmith.yml was read again: project second is new, pipeline fix-bug has changed, agent has changed";
+    eventually("the edit is told", async || server.log().contains(told).then_some(())).await;
+
+    world.write_config_text("projects: [\n");
+    eventually("the broken edit is told", async || {
+        server.log().contains("config is degraded: the last edit is not in force: ").then_some(())
+    })
+    .await;
+    world.write_config(&Settings { projects, slots: 2, ..Settings::steps(&["false"]) });
+    eventually("its repair is told", async || server.log().contains("config is up again").then_some(())).await;
+}
