@@ -9,7 +9,7 @@ use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::{Http, Settings};
 use agent_smith::platform::{Listing, Platform, Result, open};
 use agent_smith::sim::board::{Board, LabelRule, NewTicket};
-use agent_smith::sim::{Faults, SimServer, github, jira};
+use agent_smith::sim::{Faults, SimServer, azure_devops, github, jira};
 use agent_smith::ticket::{Candidate, PlatformKind, TicketKey};
 use tokio::time::Instant;
 
@@ -58,6 +58,20 @@ impl Rig {
             credentials,
         };
         Self::with(PlatformKind::Jira, board, sim, tracker, settings, "API-")
+    }
+
+    pub(crate) async fn azure_devops() -> Self {
+        let (tracker, board) = ("org/My Project", Board::new());
+        board.add_tracker(tracker).unwrap();
+        let sim = azure_devops::serve(board.clone(), azure_devops::SimOptions::default()).await.unwrap();
+        let open_states = ["New", "Active", "Committed"].map(str::to_owned).to_vec();
+        let settings = Tracker {
+            api_url: sim.api_url().parse().unwrap(),
+            web_url: sim.page_url(tracker).parse().unwrap(),
+            place: Place::AzureDevOps { project: "My Project".to_owned(), open_states },
+            credentials: Some(token(None, "simulated-azure-devops-token")),
+        };
+        Self::with(PlatformKind::AzureDevOps, board, sim, tracker, settings, "")
     }
 
     fn with(
