@@ -35,6 +35,8 @@ use crate::{housekeeping, poll};
 /// Pause between two looks at the configuration file: whoever has just edited it waits for the answer, and a look at an
 /// unchanged file costs one `stat`.
 const CONFIG_PAUSE: Duration = Duration::from_secs(1);
+/// What the name of a project's line on `/health` begins with.
+const PROJECT: &str = "project:";
 /// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, the ticket's label and the store.
 const LAST: Duration = Duration::from_secs(15);
 
@@ -93,7 +95,6 @@ impl App {
                 trackers: trackers.clone(),
                 health: health.clone(),
                 known: config.current(),
-                named: Vec::new(),
             },
         );
         match &options.store {
@@ -158,6 +159,7 @@ fn start_loops(
         claims,
         availability: availability.clone(),
         health: health.clone(),
+        stop: CancellationToken::new(),
     };
     let leader = |name| Leader {
         store: Arc::clone(store),
@@ -227,8 +229,6 @@ struct ConfigWatch {
     health: Health,
     /// What was in force at the last look. The poll loop refreshes too, so what a refresh returns does not tell all.
     known: Arc<Config>,
-    /// Projects that have a line on `/health`.
-    named: Vec<String>,
 }
 
 impl Tick for ConfigWatch {
@@ -249,20 +249,25 @@ impl Tick for ConfigWatch {
 }
 
 impl ConfigWatch {
-    /// Projects that were left out are shown with the reason, projects that are gone are not shown any more.
-    fn name_projects(&mut self, config: &Config) {
+    /// Projects that were left out are shown with the reason, projects that are gone are not shown any more: neither
+    /// one that a poll that was still under way told of.
+    fn name_projects(&self, config: &Config) {
         self.trackers.keep_only(config);
         let left_out = self.config.left_out();
-        let gone =
-            self.named.iter().filter(|name| !config.projects.contains_key(*name) && !left_out.contains_key(*name));
-        for name in gone {
-            self.health.remove(&format!("project:{name}"));
+        for shown in self.health.snapshot() {
+            let Some(name) = shown.name.strip_prefix(PROJECT) else { continue };
+            if left_out.contains_key(name) {
+                continue;
+            }
+            match config.projects.contains_key(name) {
+                true => self.health.take_back("config", &shown.name),
+                false => self.health.remove(&shown.name),
+            }
         }
         for (name, reason) in &left_out {
             // The line of `config` names it in the log.
-            self.health.note_quietly(&format!("project:{name}"), State::Down, reason.clone());
+            self.health.note_as_quietly("config", &format!("{PROJECT}{name}"), State::Down, reason.clone());
         }
-        self.named = config.projects.keys().chain(left_out.keys()).cloned().collect();
     }
 }
 

@@ -4,11 +4,12 @@
 //! [`Availability::until_up`]; while the store is away only the prober knocks. What must stay true: an outage is
 //! logged once, its end once, and everybody goes on at the same moment.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::error;
 
 use crate::health::{Health, State};
 use crate::runner::Tick;
@@ -18,6 +19,8 @@ use crate::store::{Error, Store};
 const PROBE: Duration = Duration::from_secs(5);
 /// Shortest pause between two probes of a store that does not answer.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// A store that has answered for this long is over its outage: two probes and everything that the loops asked between.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// Shared view of the store's availability. Clones share it.
 #[derive(Clone)]
@@ -27,6 +30,7 @@ pub struct Availability {
     subsystem: &'static str,
     retry_ceiling: Duration,
     up: watch::Sender<bool>,
+    malformed: Arc<Mutex<String>>,
 }
 
 impl Availability {
@@ -34,7 +38,7 @@ impl Availability {
     /// between two probes of a store that is away.
     pub fn new(store: Arc<dyn Store>, health: Health, retry_ceiling: Duration) -> Self {
         let subsystem = if store.kind() == "redis" { "redis" } else { "store" };
-        Self { store, health, subsystem, retry_ceiling, up: watch::Sender::new(true) }
+        Self { store, health, subsystem, retry_ceiling, up: watch::Sender::new(true), malformed: Arc::default() }
     }
 
     /// The store's name on `/health`.
@@ -42,10 +46,19 @@ impl Availability {
         self.subsystem
     }
 
-    /// Takes note of an error; only [`Error::Unavailable`] counts as an outage.
+    /// Takes note of an error; only [`Error::Unavailable`] counts as an outage. Anything else is logged, once as long as
+    /// nothing else happens, because whoever reports it tries again and again.
     pub fn report(&self, error: &Error) {
-        if let Error::Unavailable(reason) = error {
-            self.set_down(reason);
+        match error {
+            Error::Unavailable(reason) => self.set_down(reason),
+            Error::Malformed(_) => {
+                let text = error.to_string();
+                let mut last = self.malformed.lock().unwrap_or_else(PoisonError::into_inner);
+                if *last != text {
+                    error!(error = text, "the store gave an answer that cannot be used; see its log and its keys");
+                    *last = text;
+                }
+            }
         }
     }
 
@@ -63,7 +76,7 @@ impl Availability {
 
     /// The loop that probes.
     pub fn prober(&self) -> Prober {
-        Prober { availability: self.clone(), away_since: None }
+        Prober { availability: self.clone(), away_since: None, answers_since: None }
     }
 
     fn set_down(&self, reason: &str) {
@@ -80,21 +93,33 @@ impl Availability {
 }
 
 /// Pings the store: rarely while it answers, often at the beginning of an outage.
+///
+/// A store that answers the ping and fails its users soon after is still in the same outage, so that the pauses go on
+/// growing: else everybody would be woken and disappointed in a busy loop.
 pub struct Prober {
     availability: Availability,
     away_since: Option<Instant>,
+    answers_since: Option<Instant>,
 }
 
 impl Tick for Prober {
     async fn tick(&mut self) -> Duration {
+        let now = Instant::now();
+        if !self.availability.is_up() {
+            self.away_since.get_or_insert(now);
+            self.answers_since = None;
+        }
         match self.availability.store.ping().await {
             Ok(()) => {
-                self.away_since = None;
+                if self.answers_since.get_or_insert(now).elapsed() >= STEADY {
+                    self.away_since = None;
+                }
                 self.availability.set_up();
                 PROBE
             }
             Err(error) => {
-                let since = *self.away_since.get_or_insert_with(Instant::now);
+                self.answers_since = None;
+                let since = *self.away_since.get_or_insert(now);
                 // The same words as in `report`: other words for the same outage would be a change and a line in the log.
                 match &error {
                     Error::Unavailable(reason) => self.availability.set_down(reason),
@@ -105,12 +130,15 @@ impl Tick for Prober {
         }
     }
 
-    /// An outage that another loop noticed is probed at once.
+    /// An outage that another loop noticed is probed at once, its relapse after a pause.
     async fn rest(&mut self, pause: Duration) {
         let mut up = self.availability.up.subscribe();
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = up.wait_for(|up| !*up), if self.away_since.is_none() => {}
+            () = tokio::time::sleep(pause) => return,
+            _ = up.wait_for(|up| !*up), if self.answers_since.is_some() => {}
+        }
+        if let Some(since) = self.away_since {
+            tokio::time::sleep(retry_pause(since.elapsed(), self.availability.retry_ceiling)).await;
         }
     }
 }

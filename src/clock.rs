@@ -16,3 +16,9 @@ pub fn unix_millis() -> u64 {
 pub fn utc_now() -> String {
     DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
+
+/// The minute that begins next after `wait`, such as `14:05`.
+pub fn utc_minute_in(wait: Duration) -> String {
+    let at = DateTime::<Utc>::from(SystemTime::now() + wait + Duration::from_secs(60));
+    at.format("%H:%M").to_string()
+}

@@ -4,6 +4,7 @@
 //! waits for a writer that does I/O, and `last_changed_utc` moves only when state or reason change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tracing::{error, info, warn};
@@ -43,6 +44,17 @@ pub struct Subsystem {
     /// True when the process is not ready while this is not up.
     #[serde(skip)]
     pub gates_readiness: bool,
+    #[serde(skip)]
+    views: Vec<View>,
+}
+
+/// How one of several reporters sees a subsystem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct View {
+    source: &'static str,
+    state: State,
+    reason: String,
+    at: Instant,
 }
 
 /// The registry. Clones share it.
@@ -58,24 +70,74 @@ impl Health {
         if subsystems.iter().all(|subsystem| subsystem.name != name) {
             let (state, reason, last_changed_utc) = (State::Down, STARTING.to_owned(), clock::utc_now());
             let name = name.to_owned();
-            subsystems.push(Subsystem { name, state, reason, last_changed_utc, gates_readiness: true });
+            let views = Vec::new();
+            subsystems.push(Subsystem { name, state, reason, last_changed_utc, gates_readiness: true, views });
         }
     }
 
     /// Reports the state of a subsystem without which the process is not ready.
     pub fn set(&self, name: &str, state: State, reason: impl Into<String>) {
-        self.report(name, state, reason.into(), true, log_change);
+        self.report(name, state, reason.into(), true);
     }
 
     /// Reports the state of something that a person should see and that does not make the process unready, such as
     /// one project among many.
     pub fn note(&self, name: &str, state: State, reason: impl Into<String>) {
-        self.report(name, state, reason.into(), false, log_change);
+        self.report(name, state, reason.into(), false);
+    }
+
+    /// As [`Health::note`], for something that several `source`s see: the worst view is shown, so that one reporter's
+    /// success does not hide what is wrong for another, and each takes back its own complaint only.
+    pub fn note_as(&self, source: &'static str, name: &str, state: State, reason: impl Into<String>) {
+        self.view(source, name, (state, reason.into()), log_change);
     }
 
     /// The same without a line in the log: what the caller has logged already in better words.
-    pub fn note_quietly(&self, name: &str, state: State, reason: impl Into<String>) {
-        self.report(name, state, reason.into(), false, |_, _| {});
+    pub fn note_as_quietly(&self, source: &'static str, name: &str, state: State, reason: impl Into<String>) {
+        self.view(source, name, (state, reason.into()), |_, _| {});
+    }
+
+    fn view(
+        &self,
+        source: &'static str,
+        name: &str,
+        (state, reason): (State, String),
+        log: impl FnOnce(&Subsystem, Option<(State, String)>),
+    ) {
+        let mut subsystems = self.lock();
+        let mut views = views_of(&subsystems, name);
+        let view = View { source, state, reason, at: Instant::now() };
+        match views.iter_mut().find(|known| known.source == source) {
+            Some(known) => *known = view,
+            None => views.push(view),
+        }
+        show(&mut subsystems, name, views, log);
+    }
+
+    /// `source` has no view of this subsystem any more. One that nobody has a view of is forgotten.
+    pub fn take_back(&self, source: &'static str, name: &str) {
+        self.take_back_if(|subsystem, view| view.source == source && subsystem == name);
+    }
+
+    /// `source` has no view of anything any more.
+    pub fn take_back_all(&self, source: &'static str) {
+        self.take_back_if(|_, view| view.source == source);
+    }
+
+    /// Takes back what `source` has not said again for `age`.
+    pub fn take_back_older(&self, source: &'static str, age: Duration) {
+        self.take_back_if(|_, view| view.source == source && view.at.elapsed() >= age);
+    }
+
+    fn take_back_if(&self, which: impl Fn(&str, &View) -> bool) {
+        let mut subsystems = self.lock();
+        let touched = |one: &Subsystem| one.views.iter().any(|view| which(&one.name, view));
+        let names: Vec<String> = subsystems.iter().filter(|one| touched(one)).map(|one| one.name.clone()).collect();
+        for name in names {
+            let mut views = views_of(&subsystems, &name);
+            views.retain(|view| !which(&name, view));
+            show(&mut subsystems, &name, views, log_change);
+        }
     }
 
     /// True when everything that the process needs is up.
@@ -83,27 +145,8 @@ impl Health {
         self.lock().iter().all(|subsystem| subsystem.state == State::Up || !subsystem.gates_readiness)
     }
 
-    fn report(
-        &self,
-        name: &str,
-        state: State,
-        reason: String,
-        gates_readiness: bool,
-        log: impl FnOnce(&Subsystem, Option<(State, String)>),
-    ) {
-        let mut subsystems = self.lock();
-        let known = subsystems.iter_mut().find(|subsystem| subsystem.name == name);
-        let before = known.as_ref().map(|subsystem| (subsystem.state, subsystem.reason.clone()));
-        if before.as_ref().is_some_and(|(old_state, old_reason)| *old_state == state && *old_reason == reason) {
-            return;
-        }
-        let now =
-            Subsystem { name: name.to_owned(), state, reason, last_changed_utc: clock::utc_now(), gates_readiness };
-        log(&now, before);
-        match known {
-            Some(subsystem) => *subsystem = now,
-            None => subsystems.push(now),
-        }
+    fn report(&self, name: &str, state: State, reason: String, gates_readiness: bool) {
+        put(&mut self.lock(), name, (state, reason), gates_readiness, log_change);
     }
 
     /// Forgets a subsystem, such as a project that left the configuration.
@@ -123,6 +166,55 @@ impl Health {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Subsystem>> {
         self.subsystems.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn views_of(subsystems: &[Subsystem], name: &str) -> Vec<View> {
+    let known = subsystems.iter().find(|subsystem| subsystem.name == name);
+    known.map(|known| known.views.clone()).unwrap_or_default()
+}
+
+/// Shows the worst of the views, the oldest of equals.
+fn show(
+    subsystems: &mut Vec<Subsystem>,
+    name: &str,
+    views: Vec<View>,
+    log: impl FnOnce(&Subsystem, Option<(State, String)>),
+) {
+    let badness = |view: &&View| match view.state {
+        State::Down => 0,
+        State::Degraded => 1,
+        State::Up | State::Disabled => 2,
+    };
+    let Some(worst) = views.iter().min_by_key(badness) else {
+        return subsystems.retain(|subsystem| subsystem.name != name);
+    };
+    put(subsystems, name, (worst.state, worst.reason.clone()), false, log);
+    if let Some(shown) = subsystems.iter_mut().find(|subsystem| subsystem.name == name) {
+        shown.views = views;
+    }
+}
+
+/// Makes or changes a line, and logs a change.
+fn put(
+    subsystems: &mut Vec<Subsystem>,
+    name: &str,
+    (state, reason): (State, String),
+    gates_readiness: bool,
+    log: impl FnOnce(&Subsystem, Option<(State, String)>),
+) {
+    let known = subsystems.iter_mut().find(|subsystem| subsystem.name == name);
+    let before = known.as_ref().map(|subsystem| (subsystem.state, subsystem.reason.clone()));
+    if before.as_ref().is_some_and(|(old_state, old_reason)| *old_state == state && *old_reason == reason) {
+        return;
+    }
+    let views = known.as_ref().map(|subsystem| subsystem.views.clone()).unwrap_or_default();
+    let (name, last_changed_utc) = (name.to_owned(), clock::utc_now());
+    let now = Subsystem { name, state, reason, last_changed_utc, gates_readiness, views };
+    log(&now, before);
+    match known {
+        Some(subsystem) => *subsystem = now,
+        None => subsystems.push(now),
     }
 }
 
@@ -164,5 +256,24 @@ mod tests {
         health.remove("project:a");
         health.remove("redis");
         assert_eq!(health.snapshot(), []);
+    }
+
+    #[test]
+    fn each_source_takes_back_its_own_complaint_only() {
+        let health = Health::default();
+        let shown = || health.snapshot().first().map(|one| (one.state, one.reason.clone()));
+        health.note_as("poll", "project:a", State::Up, "");
+        health.note_as("consumer", "project:a", State::Degraded, "may not write");
+        health.note_as("poll", "project:a", State::Up, "");
+        assert_eq!(shown(), Some((State::Degraded, "may not write".to_owned())));
+        health.note_as("config", "project:a", State::Down, "left out");
+        assert_eq!(shown(), Some((State::Down, "left out".to_owned())));
+        health.take_back("config", "project:a");
+        health.take_back_older("consumer", Duration::from_secs(3600));
+        assert_eq!(shown(), Some((State::Degraded, "may not write".to_owned())));
+        health.take_back_older("consumer", Duration::ZERO);
+        assert_eq!(shown(), Some((State::Up, String::new())));
+        health.take_back_all("poll");
+        assert_eq!(shown(), None, "nobody knows anything of it");
     }
 }

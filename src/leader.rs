@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use rand::RngExt;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -61,15 +62,18 @@ impl Leader {
     {
         while !stop.is_cancelled() {
             let times = self.config.current().agent.leader;
-            // Listening begins before the attempt, so that a lease given up in between is not missed.
-            let mut released = pin!(self.store.lease_released());
+            // Listening begins before the attempt, so that a lease given up in between is not missed. The attempt is
+            // heard out all the same: one that was dropped may have obtained a lease that nobody would give up.
+            let mut released = pin!(self.store.lease_released().fuse());
             let asked_at = Instant::now();
-            let attempt = tokio::select! {
+            let mut attempt = pin!(self.store.acquire_lease(self.name, &self.holder, times.lease));
+            let (attempt, missed) = tokio::select! {
                 biased;
-                () = &mut released => continue,
-                attempt = self.store.acquire_lease(self.name, &self.holder, times.lease) => attempt,
+                () = &mut released => (attempt.await, true),
+                attempt = &mut attempt => (attempt, false),
             };
             match attempt {
+                Ok(Acquisition::HeldByOther { .. }) if missed => {}
                 Ok(Acquisition::Obtained) => self.lead(asked_at, times, &stop, &mut work).await,
                 Ok(Acquisition::HeldByOther { expires_in }) => {
                     self.report(State::Up, "following");
@@ -104,9 +108,18 @@ impl Leader {
         term.cancel();
         if end != End::WorkEnded && timeout_at(trusted_until + margin(times), &mut running.0).await.is_err() {
             warn!(lease.name = self.name.as_str(), "work did not end with its term and was aborted");
+            running.0.abort();
+            // Only an aborted task is over; competing again, or giving the lease up, must wait for that.
+            let _ = (&mut running.0).await;
         }
-        drop(running);
         self.step_down(end).await;
+        if end == End::WorkEnded {
+            // A defect, which must not make a busy loop of terms.
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(times.renew) => {}
+            }
+        }
     }
 
     /// Renews until the term ends. Returns why it ended and until when the lease was to be trusted.
@@ -135,7 +148,8 @@ impl Leader {
                     trusted_until = self::trusted_until(asked_at, times);
                     renew_at = asked_at + times.renew;
                 }
-                Ok(Ok(false)) => return (End::Lost, trusted_until),
+                // Somebody else may lead already: the work has the margin to end in, and no more.
+                Ok(Ok(false)) => return (End::Lost, Instant::now()),
                 Ok(Err(error)) => {
                     self.availability.report(&error);
                     renew_at = Instant::now() + RENEW_RETRY;
@@ -153,7 +167,10 @@ impl Leader {
                 self.report(State::Degraded, "stepped down: the lease could not be renewed");
                 return;
             }
-            End::WorkEnded => error!(lease.name = lease, "work ended inside its term; giving the lease up"),
+            End::WorkEnded => {
+                error!(lease.name = lease, "work ended inside its term; giving the lease up");
+                self.report(State::Degraded, "the work broke off; trying again");
+            }
         }
         if let Err(error) = self.store.release_lease(self.name, &self.holder).await {
             warn!(lease.name = lease, %error, "could not release the lease; it expires by itself");

@@ -24,7 +24,10 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("availability", &["store", "health", "runner"]),
     ("claim", &["platform", "store", "pipeline", "config", "ticket", "lifecycle", "job", "clock"]),
     ("leader", &["availability", "store", "health", "config", "runner"]),
-    ("poll", &["claim", "availability", "platform", "store", "health", "config", "runner", "ticket", "lifecycle"]),
+    (
+        "poll",
+        &["claim", "availability", "platform", "store", "health", "config", "runner", "ticket", "lifecycle", "clock"],
+    ),
     (
         "housekeeping",
         &[
@@ -103,9 +106,10 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
 ];
 
 /// Words that only some rooms may use, with the rooms that may.
-const RESERVED: [(&str, &[&str]); 5] = [
+const RESERVED: [(&str, &[&str]); 6] = [
     ("redis::", &["store"]),
     ("octocrab::", &["platform"]),
+    ("gitlab::api::", &["platform"]),
     ("reqwest::", &["platform"]),
     ("std::env::", &["config", "cli"]),
     ("crate::sim", &["sim", "cli"]),

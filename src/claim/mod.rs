@@ -119,7 +119,11 @@ impl ClaimService {
         if !request.config.pipelines.contains_key(&pipeline) {
             return Ok(Claim::Rejected(Rejection::UnknownPipeline(pipeline)));
         }
-        self.enqueue(lock, request.platform, Job::new(request.key(), pipeline, asked_by)).await
+        let job = Job::new(request.key(), pipeline, asked_by);
+        if let Some(refusal) = self.record(lock, request.config, request.project, &job).await? {
+            return Ok(refusal);
+        }
+        self.enqueue(lock, request.platform, &ticket, job).await
     }
 
     /// Live under this project, or under another one that shares the tracker.
@@ -128,12 +132,42 @@ impl ClaimService {
         Ok(self.store.job_states(&keys).await?.into_iter().flatten().next())
     }
 
-    async fn enqueue(&self, lock: &ClaimLock, platform: &dyn Platform, job: Job) -> Result<Claim, Error> {
-        if let Recorded::AlreadyLive(state) = self.store.record_claim(lock, &job).await? {
-            return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
+    /// Records the claim; why not, if it could not. Another project on the tracker has a lock of its own, and it may
+    /// think that the ticket is its own because it saw other labels or another file: so both record first and look at
+    /// each other after, and of two at the same time at least one gives way.
+    async fn record(
+        &self,
+        lock: &ClaimLock,
+        config: &Config,
+        project: &Project,
+        job: &Job,
+    ) -> Result<Option<Claim>, Error> {
+        let taken = |state| Ok(Some(Claim::AlreadyClaimed(format!("its job is {}", words(state)))));
+        if let Recorded::AlreadyLive(state) = self.store.record_claim(lock, job).await? {
+            return taken(state);
         }
+        let others = &keys_on_tracker(config, project, &job.key.ticket)[1..];
+        if others.is_empty() {
+            return Ok(None);
+        }
+        match self.store.job_states(others).await?.into_iter().flatten().next() {
+            Some(state) => {
+                self.store.drop_claim(job).await?;
+                taken(state)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn enqueue(
+        &self,
+        lock: &ClaimLock,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+        job: Job,
+    ) -> Result<Claim, Error> {
         if let Err(error) = platform.transition(lock, Some(Lifecycle::Enqueued)).await {
-            self.drop_if_unwritten(&job, &error).await;
+            self.drop_if_unwritten(&job, ticket, &error).await;
             return Err(error.into());
         }
         if self.store.publish_claim(&job).await? {
@@ -143,17 +177,21 @@ impl ClaimService {
         }
     }
 
-    /// A refusal proves that the label was not written. After anything else it may have been, and housekeeping, which
-    /// looks at the ticket, decides.
-    async fn drop_if_unwritten(&self, job: &Job, error: &platform::Error) {
-        let unwritten = matches!(
+    /// A refusal proves that the label was not written, if there was nothing to remove beside it. After anything else
+    /// it may have been, and housekeeping, which looks at the ticket, decides.
+    async fn drop_if_unwritten(&self, job: &Job, ticket: &Ticket, error: &platform::Error) {
+        let refused = matches!(
             error,
             platform::Error::Unauthorized { .. }
                 | platform::Error::NotFound { .. }
                 | platform::Error::Refused { .. }
                 | platform::Error::RateLimited { .. }
         );
-        if unwritten && let Err(error) = self.store.drop_claim(job).await {
+        let one_write = Lifecycle::of(&ticket.labels).is_none();
+        if refused
+            && one_write
+            && let Err(error) = self.store.drop_claim(job).await
+        {
             warn!(ticket.id = job.key.ticket, project = job.key.project, %error, "could not drop a claim");
         }
     }
@@ -179,8 +217,8 @@ impl ClaimService {
             false => AskedBy::PendingLabel,
         };
         let job = Job::new(lock.ticket().clone(), pipeline, asked_by);
-        if let Recorded::AlreadyLive(state) = self.store.record_claim(lock, &job).await? {
-            return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
+        if let Some(refusal) = self.record(lock, config, project, &job).await? {
+            return Ok(refusal);
         }
         self.store.publish_claim(&job).await?;
         Ok(Claim::Claimed(job))

@@ -26,6 +26,12 @@ mod write;
 /// Pause after an error of the store that is no outage, so that it cannot make a busy loop.
 const BREATHER: Duration = Duration::from_secs(1);
 
+/// Who complains of a project on `/health`.
+const SOURCE: &str = "consumer";
+/// A complaint that no job has repeated for this long is taken back: its job is tried again every half a minute, here or
+/// by another replica, which tells it then.
+const COMPLAINT_AGE: Duration = Duration::from_secs(300);
+
 /// What the consumer works with.
 #[derive(Clone)]
 pub struct Parts {
@@ -67,6 +73,7 @@ impl Consumer {
             if !self.wait_for_slot().await {
                 break;
             }
+            self.parts.health.take_back_older(SOURCE, COMPLAINT_AGE);
             self.take_one().await;
         }
         while let Some(ended) = self.running.try_join_next() {

@@ -11,10 +11,11 @@ use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::Parts;
 use super::heartbeat;
 use super::write::GivenUp;
+use super::{Parts, SOURCE};
 use crate::claim::carries_trigger;
+use crate::clock;
 use crate::config::{Pipeline, Project, Retry};
 use crate::job::{AskedBy, JobLease, MAX_ATTEMPTS, RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
@@ -26,6 +27,10 @@ use crate::ticket::Ticket;
 
 /// Pause before a job is offered again whose project or platform is of no use right now.
 const LATER: Duration = Duration::from_secs(30);
+
+/// A job older than this is not kept waiting for a project that is not in the file: an edit that was a mistake, or one
+/// that spreads over the replicas, is over by then.
+const WITHOUT_PROJECT: Duration = Duration::from_secs(300);
 
 /// How a job leaves this consumer.
 #[derive(Debug)]
@@ -44,7 +49,7 @@ impl From<GivenUp> for End {
             GivenUp::LeaseLost => Self::Abandon,
             GivenUp::Shutdown => Self::HandBack(ReleaseReason::HandedBack, Duration::ZERO),
             GivenUp::Later(pause, error) => {
-                warn!(%error, "the platform does not answer; the job is handed back");
+                debug!(%error, "the platform does not answer; the job is handed back");
                 Self::HandBack(ReleaseReason::HandedBack, pause)
             }
             GivenUp::Refused(platform::Error::NotFound { what, .. } | platform::Error::Moved { what, .. }) => {
@@ -52,7 +57,7 @@ impl From<GivenUp> for End {
                 Self::Finish
             }
             GivenUp::Refused(error) => {
-                error!(%error, "the platform refuses; the job is handed back and tried again until somebody helps");
+                debug!(%error, "the platform refuses; the job is handed back and tried again until somebody helps");
                 Self::HandBack(ReleaseReason::HandedBack, LATER)
             }
         }
@@ -71,14 +76,34 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease) {
         let beat =
             AbortOnDrop(tokio::spawn(heartbeat::keep(parts.clone(), lease.clone(), stop.clone()).in_current_span()));
         let end = match (JobRun { parts: &parts, lease: &lease, stop: &stop }).carry_out().await {
-            Ok(end) => end,
-            Err(given_up) => given_up.into(),
+            Ok(end) => {
+                if matches!(end, End::Finish) {
+                    parts.health.take_back(SOURCE, &format!("project:{}", lease.job.key.project));
+                }
+                end
+            }
+            Err(given_up) => {
+                complain(&parts, &lease, &given_up);
+                given_up.into()
+            }
         };
         leave(&parts, &lease, end).await;
         drop(beat);
     }
     .instrument(span)
     .await;
+}
+
+/// What keeps jobs of a project from going on is told once, on its line on `/health`, and not for each job at each
+/// attempt.
+fn complain(parts: &Parts, lease: &JobLease, given_up: &GivenUp) {
+    match given_up {
+        GivenUp::Refused(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => {}
+        GivenUp::Refused(error) | GivenUp::Later(_, error) => {
+            poll::report(&parts.health, SOURCE, &lease.job.key.project, Some(error));
+        }
+        GivenUp::LeaseLost | GivenUp::Shutdown => {}
+    }
 }
 
 async fn leave(parts: &Parts, lease: &JobLease, end: End) {
@@ -115,13 +140,12 @@ impl JobRun<'_> {
             Err(error) => return Err(GivenUp::Refused(error)),
         };
         let platform = platform.as_ref();
-        let ticket = self.read(project, platform).await?;
+        let ticket = self.read(platform).await?;
+        if let Some(result) = &self.lease.earlier_result {
+            return self.show_earlier(platform, result, &ticket).await;
+        }
         if let Some(end) = self.drop_unrun(project, platform, &ticket).await? {
             return Ok(end);
-        }
-        if let Some(result) = &self.lease.earlier_result {
-            info!("an earlier attempt had finished; showing its result");
-            return self.show(platform, result).await;
         }
         let pipeline = config.pipelines.get(&self.lease.job.pipeline);
         match self.refusal(pipeline.map(Arc::as_ref), &ticket) {
@@ -133,28 +157,32 @@ impl JobRun<'_> {
         }
     }
 
-    /// Another replica may know the project, or an edit brings it back: the attempts bound how long we wait.
+    /// Another replica may know the project, or an edit brings it back: nothing was tried, so that no attempt counts,
+    /// and the age of the claim bounds how long we wait. A dropped job is queued again when the project is back,
+    /// because the ticket still shows its label.
     fn without_project(&self) -> End {
         let project = &self.lease.job.key.project;
-        if self.lease.attempt > MAX_ATTEMPTS {
+        if claimed_ago(&self.lease.job.run_id) > WITHOUT_PROJECT {
             error!("project {project} is not in agentsmith.yml; its job is dropped");
             return End::Finish;
         }
         warn!("project {project} is not in agentsmith.yml; its job waits {} s", LATER.as_secs());
-        End::HandBack(ReleaseReason::Broken, LATER)
+        End::HandBack(ReleaseReason::HandedBack, LATER)
     }
 
-    async fn read(&self, project: &Project, platform: &dyn Platform) -> Result<Ticket, GivenUp> {
+    async fn read(&self, platform: &dyn Platform) -> Result<Ticket, GivenUp> {
         let id = &self.lease.job.key.ticket;
-        let read = self.parts.insist(self.lease, || platform.read(id)).await;
-        match &read {
-            Ok(_) | Err(GivenUp::Refused(platform::Error::NotFound { .. } | platform::Error::Moved { .. })) => {}
-            Err(GivenUp::Refused(error) | GivenUp::Later(_, error)) => {
-                poll::report(&self.parts.health, &project.name, Some(error));
-            }
-            Err(GivenUp::LeaseLost | GivenUp::Shutdown) => {}
+        self.parts.try_first(self.lease, || platform.read(id)).await
+    }
+
+    /// The run is over, whatever became of the ticket since. A label that is terminal, or that a person has reset, is
+    /// left as it is.
+    async fn show_earlier(&self, platform: &dyn Platform, result: &RunResult, ticket: &Ticket) -> Result<End, GivenUp> {
+        info!("an earlier attempt had finished; showing its result");
+        match Lifecycle::of(&ticket.labels) {
+            Some(Lifecycle::Enqueued | Lifecycle::InProgress) => self.show(platform, result).await,
+            Some(_) | None => self.comment(platform, result).await.map(|()| End::Finish),
         }
-        read
     }
 
     /// Tickets that ask for no run any more.
@@ -175,9 +203,6 @@ impl JobRun<'_> {
         match lifecycle {
             Some(Lifecycle::Enqueued | Lifecycle::InProgress) => Ok(None),
             Some(state @ (Lifecycle::Done | Lifecycle::Failed)) => {
-                if let Some(result) = &self.lease.earlier_result {
-                    self.comment(platform, result).await?;
-                }
                 info!("the ticket shows {state} already: the job is dropped unrun");
                 Ok(Some(End::Finish))
             }
@@ -209,7 +234,8 @@ impl JobRun<'_> {
         ticket: &Ticket,
         pipeline: &Pipeline,
     ) -> Result<End, GivenUp> {
-        self.transition(platform, Some(Lifecycle::InProgress)).await?;
+        let show = || platform.transition(self.lease, Some(Lifecycle::InProgress));
+        self.parts.try_first(self.lease, show).await?;
         info!("running {} for {}", pipeline.name, self.lease.job.key);
         let request =
             RunRequest { job: &self.lease.job, attempt: self.lease.attempt, ticket, pipeline, stop: self.stop.clone() };
@@ -243,16 +269,20 @@ impl JobRun<'_> {
         credentials.map(|credentials| credentials.token.expose_secret().to_owned()).collect()
     }
 
-    /// Resolves when the run must end: the process ends, or a look at the ticket with each heartbeat finds that the
-    /// request was taken back. A lifecycle label that somebody removed meanwhile comes back.
+    /// Resolves when the run must end: the process ends, also while the platform hangs, or the ticket says so.
     async fn watch(&self, project: &Project, platform: &dyn Platform) -> StopReason {
+        tokio::select! {
+            () = self.parts.shutdown.hard().cancelled() => StopReason::ShuttingDown,
+            reason = self.watch_ticket(project, platform) => reason,
+        }
+    }
+
+    /// Resolves when a look at the ticket with each heartbeat finds that the request was taken back, or the job is
+    /// somebody else's. A lifecycle label that somebody removed meanwhile comes back.
+    async fn watch_ticket(&self, project: &Project, platform: &dyn Platform) -> StopReason {
         let id = &self.lease.job.key.ticket;
         loop {
-            let pause = self.parts.config.current().agent.lifecycle.heartbeat_renew;
-            tokio::select! {
-                () = self.parts.shutdown.hard().cancelled() => return StopReason::ShuttingDown,
-                () = tokio::time::sleep(pause) => {}
-            }
+            tokio::time::sleep(self.parts.config.current().agent.lifecycle.heartbeat_renew).await;
             let ticket = match platform.read(id).await {
                 Ok(ticket) => ticket,
                 Err(error) => {
@@ -265,8 +295,10 @@ impl JobRun<'_> {
             }
             if Lifecycle::of(&ticket.labels) != Some(Lifecycle::InProgress) {
                 info!("the label {} is back: the ticket is being worked on", Lifecycle::InProgress);
-                if let Err(error) = self.transition(platform, Some(Lifecycle::InProgress)).await {
-                    debug!(?error, "could not show the label again");
+                match self.transition(platform, Some(Lifecycle::InProgress)).await {
+                    Ok(()) => {}
+                    Err(GivenUp::LeaseLost) => return StopReason::LeaseLost,
+                    Err(error) => debug!(?error, "could not show the label again"),
                 }
             }
         }
@@ -343,6 +375,14 @@ fn taken_back(project: &Project, asked_by: AskedBy, ticket: &Ticket) -> Option<S
     unlabelled.then_some(StopReason::TriggerRemoved)
 }
 
+/// How long ago a ticket was claimed, as its run id tells: by the clocks of this machine and of the one that claimed it.
+/// Zero when the id does not tell.
+fn claimed_ago(run_id: &str) -> Duration {
+    let claimed = uuid::Uuid::parse_str(run_id).ok().and_then(|id| id.get_timestamp());
+    let Some((seconds, nanos)) = claimed.map(|claimed| claimed.to_unix()) else { return Duration::ZERO };
+    Duration::from_millis(clock::unix_millis()).saturating_sub(Duration::new(seconds, nanos))
+}
+
 fn words(reason: StopReason) -> &'static str {
     match reason {
         StopReason::TicketClosed => "the ticket was closed",
@@ -371,5 +411,18 @@ struct AbortOnDrop(JoinHandle<()>);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_tells_when_its_ticket_was_claimed() {
+        assert!(claimed_ago(&uuid::Uuid::now_v7().to_string()) < Duration::from_secs(60));
+        // The example of RFC 9562, appendix A.6: 2022-02-22 19:22:22 UTC.
+        assert!(claimed_ago("017F22E2-79B0-7CC3-98C4-DC0C0C07398F") > WITHOUT_PROJECT);
+        assert_eq!(claimed_ago("no uuid"), Duration::ZERO);
     }
 }

@@ -16,6 +16,12 @@ use crate::runner::Backoff;
 const ATTEMPTS: u32 = 7;
 /// First pause between two attempts.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Attempts before anything has run. The job loses nothing by waiting in the queue, and its slot is free for the jobs
+/// of other platforms; one failure more than none, because the first may be a hiccup.
+const FIRST_ATTEMPTS: u32 = 2;
+/// What a call that is under way at the hard stop may still take; the processes of a run have had three seconds, and
+/// after fifteen everything is cut off.
+const LAST_CALL: Duration = Duration::from_secs(5);
 /// Longest pause between two attempts; a platform that asks for more gets the job handed back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -56,6 +62,24 @@ impl Parts {
     pub(super) async fn insist<'a, T>(
         &self,
         lease: &JobLease,
+        call: impl FnMut() -> BoxFuture<'a, platform::Result<T>> + Send,
+    ) -> Result<T, GivenUp> {
+        self.attempt(ATTEMPTS, lease, call).await
+    }
+
+    /// The same with less patience, for a job that has not begun.
+    pub(super) async fn try_first<'a, T>(
+        &self,
+        lease: &JobLease,
+        call: impl FnMut() -> BoxFuture<'a, platform::Result<T>> + Send,
+    ) -> Result<T, GivenUp> {
+        self.attempt(FIRST_ATTEMPTS, lease, call).await
+    }
+
+    async fn attempt<'a, T>(
+        &self,
+        attempts: u32,
+        lease: &JobLease,
         mut call: impl FnMut() -> BoxFuture<'a, platform::Result<T>> + Send,
     ) -> Result<T, GivenUp> {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
@@ -63,13 +87,17 @@ impl Parts {
             if !self.still_ours(lease).await {
                 return Err(GivenUp::LeaseLost);
             }
-            let error = match call().await {
+            let answer = tokio::select! {
+                answer = call() => answer,
+                () = self.last_call() => return Err(GivenUp::Shutdown),
+            };
+            let error = match answer {
                 Ok(value) => return Ok(value),
                 Err(error) if !error.is_temporary() => return Err(GivenUp::Refused(error)),
                 Err(error) => error,
             };
             let pause = error.retry_after().unwrap_or(Duration::ZERO).max(backoff.pause());
-            if attempt >= ATTEMPTS || pause > LONGEST_PAUSE {
+            if attempt >= attempts || pause > LONGEST_PAUSE {
                 return Err(GivenUp::Later(pause, error));
             }
             tokio::select! {
@@ -78,5 +106,11 @@ impl Parts {
             }
         }
         Err(GivenUp::LeaseLost)
+    }
+
+    /// Resolves when a call that is under way must end because the process does.
+    async fn last_call(&self) {
+        self.shutdown.hard().cancelled().await;
+        tokio::time::sleep(LAST_CALL).await;
     }
 }

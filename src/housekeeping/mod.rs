@@ -2,7 +2,8 @@
 //! number of times.
 //!
 //! Runs inside the housekeeping term, in one process at a time, first pass at once. `recovery` looks at the store
-//! alone, `stale_jobs` and `enqueued` compare the labels on the tickets with the store. What must stay true: an empty
+//! alone, `half_made` at claims that were broken off, `stale_jobs` and `enqueued` compare the labels on the tickets with
+//! the store. What must stay true: an empty
 //! or failed answer is no evidence; a ticket is judged for the project it belongs to; each repair re-reads the ticket
 //! under its claim lock.
 
@@ -18,21 +19,23 @@ use tracing::warn;
 use crate::availability::Availability;
 use crate::claim::{self, ClaimService, keys_on_tracker, owner};
 use crate::config::{Config, Live, Project};
-use crate::health::{Health, State};
+use crate::health::Health;
 use crate::job::{ClaimLock, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::registry::Trackers;
 use crate::platform::{self, Listing, Platform};
-use crate::poll;
+use crate::poll::{self, Spokesman};
 use crate::runner;
 use crate::store::{self, Store};
 use crate::ticket::{Candidate, Ticket, TicketKey};
 
 mod enqueued;
+mod half_made;
 mod recovery;
 mod stale_jobs;
 
 pub use enqueued::Enqueued;
+pub use half_made::HalfMade;
 pub use recovery::Recovery;
 pub use stale_jobs::StaleJobs;
 
@@ -56,15 +59,22 @@ pub struct Parts {
     pub availability: Availability,
     /// Told how each project is doing.
     pub health: Health,
+    /// Ends a pass early; [`run`] puts its term here.
+    pub stop: CancellationToken,
 }
 
-/// Runs the three reconcilers side by side until `term` ends: a slow platform does not delay the store's repair.
+/// Runs the reconcilers side by side until `term` ends: a slow platform does not delay the store's repair.
 pub async fn run(parts: Parts, term: CancellationToken) {
+    let parts = Parts { stop: term.clone(), ..parts };
+    let _spokesmen = [Lifecycle::InProgress, Lifecycle::Enqueued]
+        .map(|state| Spokesman { health: parts.health.clone(), source: state.label() });
     let mut recovery = Recovery::new(parts.clone());
+    let mut half_made = HalfMade::new(parts.clone());
     let mut stale_jobs = StaleJobs::new(parts.clone());
     let mut enqueued = Enqueued::new(parts);
     tokio::join!(
         runner::run(&mut recovery, &term),
+        runner::run(&mut half_made, &term),
         runner::run(&mut stale_jobs, &term),
         runner::run(&mut enqueued, &term),
     );
@@ -113,21 +123,18 @@ impl Parts {
     where
         F: Future<Output = Result<bool, claim::Error>> + Send,
     {
-        let listed = match self.trackers.of(&project) {
-            Ok(platform) => {
-                poll::project::list(platform.as_ref(), Listing::Lifecycle(state)).await.map(|found| (platform, found))
-            }
-            Err(error) => Err(error),
+        // A term that ends waits for no listing: the next leader lists anew.
+        let listed = tokio::select! {
+            listed = self.list(&project, state) => listed,
+            () = self.stop.cancelled() => return Ok(0),
         };
-        let (platform, candidates) = match listed {
-            Ok(listed) => listed,
-            Err(error) => {
-                self.health.note(&format!("project:{}", project.name), State::Degraded, error.to_string());
-                return Ok(0);
-            }
-        };
+        poll::report(&self.health, state.label(), &project.name, listed.as_ref().err());
+        let Ok((platform, candidates)) = listed else { return Ok(0) };
         let mut repaired = 0;
         for candidate in self.without_job(config, &project, candidates).await? {
+            if self.stop.is_cancelled() {
+                break;
+            }
             let Some(orphan) = self.orphan(config, &project, &platform, &candidate, state).await? else { continue };
             let (ticket, name) = (orphan.ticket.id.clone(), &project.name);
             match repair(orphan).await {
@@ -137,6 +144,12 @@ impl Parts {
             }
         }
         Ok(repaired)
+    }
+
+    async fn list(&self, project: &Project, state: Lifecycle) -> platform::Result<(Arc<dyn Platform>, Vec<Candidate>)> {
+        let platform = self.trackers.of(project)?;
+        let candidates = poll::project::list(platform.as_ref(), Listing::Lifecycle(state)).await?;
+        Ok((platform, candidates))
     }
 
     /// The candidates that belong to this project and have no job under any project of the tracker.
@@ -169,13 +182,17 @@ impl Parts {
     ) -> store::Result<Option<Orphan>> {
         let keys = keys_on_tracker(config, project, &candidate.id);
         let Some(lock) = self.store.lock_claim(&keys[0]).await? else { return Ok(None) };
-        let looked = async {
+        let looking = async {
             if self.store.job_states(&keys).await?.into_iter().any(|job| job.is_some()) {
                 return Ok(None);
             }
             Ok::<_, store::Error>(Some(platform.read(&candidate.id).await))
         };
-        let ticket = match timeout_at(lock.valid_until(), looked).await {
+        let looked = tokio::select! {
+            looked = timeout_at(lock.valid_until(), looking) => looked,
+            () = self.stop.cancelled() => Ok(Ok(None)),
+        };
+        let ticket = match looked {
             Ok(Ok(Some(Ok(ticket)))) if Lifecycle::of(&ticket.labels) == Some(state) => ticket,
             Ok(Err(error)) => {
                 claim::release(self.store.as_ref(), lock).await;

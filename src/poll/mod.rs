@@ -16,6 +16,7 @@ use tracing::{debug, error};
 
 use crate::availability::Availability;
 use crate::claim::ClaimService;
+use crate::clock;
 use crate::config::{Config, Live, Project};
 use crate::health::{Health, State};
 use crate::platform::registry::Trackers;
@@ -32,6 +33,9 @@ const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Polls of one API host at once. GitHub allows 100 concurrent requests for everything a token does; each poll makes
 /// two at a time and claims need room beside them.
 const POLLS_PER_HOST: usize = 32;
+
+/// Who says it on `/health`.
+const SOURCE: &str = "poll";
 
 /// What the loop works with.
 #[derive(Clone)]
@@ -50,6 +54,7 @@ pub struct Parts {
 
 /// Polls until `term` ends; claims under way are finished first.
 pub async fn run(parts: Parts, term: CancellationToken) {
+    let _spokesman = Spokesman { health: parts.health.clone(), source: SOURCE };
     let mut poller = Poller::new(parts, term.clone());
     runner::run(&mut poller, &term).await;
     poller.settle().await;
@@ -129,6 +134,9 @@ impl Tick for Poller {
         let config = self.parts.config.current();
         let now = Instant::now();
         self.schedule.sync(config.projects.values().map(|project| (project.name.as_str(), project.polling)), now);
+        for unpolled in config.projects.values().filter(|project| !project.polling.enabled) {
+            self.parts.health.take_back(SOURCE, &format!("project:{}", unpolled.name));
+        }
         for name in self.schedule.take_due(now) {
             self.start(&config, name);
         }
@@ -157,15 +165,58 @@ async fn poll(parts: &Parts, config: &Config, project: &Project, stop: &Cancella
         duration_ms = began.elapsed().as_millis(),
         "polled"
     );
-    report(&parts.health, &project.name, outcome.failures.first());
+    // A poll that was cut short knows nothing new.
+    if !stop.is_cancelled() {
+        report(&parts.health, SOURCE, &project.name, outcome.failures.first());
+    }
     outcome
 }
 
-/// Says on `/health` how a project's tracker is doing.
-pub fn report(health: &Health, project: &str, failure: Option<&crate::platform::Error>) {
+/// Says on `/health` how a project's tracker is doing, as `source` sees it.
+pub fn report(health: &Health, source: &'static str, project: &str, failure: Option<&crate::platform::Error>) {
     let name = format!("project:{project}");
     match failure {
-        None => health.note(&name, State::Up, ""),
-        Some(error) => health.note(&name, State::Degraded, error.to_string()),
+        None => health.note_as(source, &name, State::Up, ""),
+        Some(error) => health.note_as(source, &name, State::Degraded, complaint(error)),
+    }
+}
+
+/// The error in words that stay the same while nothing changes: what counts down would be a change each time.
+fn complaint(error: &crate::platform::Error) -> String {
+    match error {
+        crate::platform::Error::RateLimited { retry_after, reason } => {
+            format!("rate limited ({reason}) until about {} UTC", clock::utc_minute_in(*retry_after))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Takes what `source` said of projects back when a term ends, however it ends: who leads no more does not know.
+pub(crate) struct Spokesman {
+    pub(crate) health: Health,
+    pub(crate) source: &'static str,
+}
+
+impl Drop for Spokesman {
+    fn drop(&mut self) {
+        self.health.take_back_all(self.source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::Error;
+
+    #[test]
+    fn a_wait_that_counts_down_is_no_change() {
+        let said = |seconds| {
+            let retry_after = Duration::from_secs(seconds);
+            complaint(&Error::RateLimited { retry_after, reason: "primary limit".to_owned() })
+        };
+        // The same moment, seen a second later; at the turn of a minute the text changes once.
+        let texts: std::collections::HashSet<String> = (0..30).map(|later| said(1800 - later)).collect();
+        assert!(texts.len() <= 2, "{texts:?}");
+        assert!(said(1800).starts_with("rate limited (primary limit) until about "));
     }
 }

@@ -81,7 +81,7 @@ pub async fn list(platform: &dyn Platform, listing: Listing<'_>) -> platform::Re
     timeout(LISTING_LIMIT, platform.list(listing)).await.unwrap_or_else(late)
 }
 
-/// Polls one project. `stop` is looked at between two claims.
+/// Polls one project. `stop` cuts a listing short, and is looked at between two claims.
 pub async fn poll_project(
     claims: &ClaimService,
     config: &Config,
@@ -89,7 +89,11 @@ pub async fn poll_project(
     platform: &dyn Platform,
     stop: &CancellationToken,
 ) -> Outcome {
-    let (candidates, failures) = find_candidates(project, platform).await;
+    // A stop waits for no listing: nothing is lost by listing again.
+    let (candidates, failures) = tokio::select! {
+        found = find_candidates(project, platform) => found,
+        () = stop.cancelled() => return Outcome::default(),
+    };
     let mut outcome = Outcome { failures, ..Outcome::default() };
     for candidate in candidates {
         if stop.is_cancelled() || outcome.held_back().is_some() {
@@ -123,12 +127,13 @@ async fn offer(
             Offer::Answered(answer)
         }
         Err(error) => {
-            warn!(project = project.name, ticket.id = candidate.id, %error, "could not claim; the next poll tries again");
+            // Not a warning: the project's line and the store's tell it, once, and not for each ticket at each poll.
+            debug!(project = project.name, ticket.id = candidate.id, %error, "could not claim; the next poll tries again");
             let text = error.to_string();
             match error {
                 claim::Error::Store(error) => outcome.store_failure = Some(error),
                 claim::Error::Platform(error) => outcome.failures.push(error),
-                claim::Error::TooSlow => {}
+                slow @ claim::Error::TooSlow => outcome.failures.push(platform::Error::Transport(slow.to_string())),
             }
             Offer::Failed(text)
         }

@@ -137,7 +137,7 @@ pub trait Store: Send + Sync + 'static {
     /// `redis` or `embedded`, for logs and `/health`.
     fn kind(&self) -> &'static str;
 
-    /// Finds out whether the store answers.
+    /// Finds out whether the store answers and takes writes.
     async fn ping(&self) -> Result<()>;
 
     // --- leases -------------------------------------------------------------------------------------------------

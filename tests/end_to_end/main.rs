@@ -6,8 +6,11 @@
 mod support;
 
 mod configuration;
+mod leaders;
 mod reconcilers;
 mod results;
+mod shared;
+mod stops;
 mod trouble;
 mod wishes;
 
@@ -59,6 +62,15 @@ impl Stored {
             let lock = eventually("the claim lock is free", async || self.store.lock_claim(&key).await.unwrap()).await;
             self.store.unlock_claim(lock).await.unwrap();
         }
+    }
+
+    /// Queues a job as the claim service does, without a look at the ticket.
+    pub(crate) async fn queue(&self, key: TicketKey) {
+        let job = Job::new(key.clone(), "fix-bug", AskedBy::TriggerLabel);
+        let lock = self.store.lock_claim(&key).await.unwrap().unwrap();
+        self.store.record_claim(&lock, &job).await.unwrap();
+        assert!(self.store.publish_claim(&job).await.unwrap());
+        self.store.unlock_claim(lock).await.unwrap();
     }
 
     /// Leaves a recorded claim behind, as a process does that dies before it makes the job visible.

@@ -1,10 +1,13 @@
 //! What crashes leave behind is repaired.
 
+use std::time::Duration;
+
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::sim::Match;
 use agent_smith::sim::board::NewTicket;
 use agent_smith::ticket::{PlatformKind, TicketKey};
 
-use crate::support::world::{Settings, World};
+use crate::support::world::{BOUND, Settings, World};
 use crate::{Backend, on_both_stores};
 
 on_both_stores!(
@@ -101,5 +104,37 @@ async fn a_project_that_is_not_polled_is_repaired_too(backend: Backend) {
     let number = left(&world, Lifecycle::InProgress);
     let app = world.start(stored.store.clone(), "one").await;
     world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert!(app.stop().await);
+}
+
+/// Claims that nobody can look at now keep neither lapsed leases nor other projects' claims from their repair.
+#[tokio::test]
+async fn half_made_claims_on_a_hanging_platform_hold_up_nothing_else() {
+    let world = World::with(&[TRACKER]).await;
+    let slow = World::with(&["org/slow"]).await;
+    let hold = slow.sim.faults().hold(Match::any());
+    let stored = Backend::Embedded.open();
+    let projects = world.project_on(&slow.sim.api_url(), "slow", "org/slow") + &world.project("api", TRACKER);
+    world.write_config(&Settings { projects, lease_seconds: 60, ..settings(&world) });
+    for number in 1..=3 {
+        stored.leave_half_made_claim(TicketKey::new(PlatformKind::GitHub, "slow", number.to_string())).await;
+    }
+    let (half, lapsed) = (left(&world, Lifecycle::Enqueued), left(&world, Lifecycle::InProgress));
+    stored.leave_half_made_claim(TicketKey::new(PlatformKind::GitHub, "api", half.to_string())).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(15)).await;
+    tokio::time::resume();
+    stored.queue(TicketKey::new(PlatformKind::GitHub, "api", lapsed.to_string())).await;
+    let dead = stored.store.take("dead", Duration::from_secs(5), Duration::ZERO).await.unwrap();
+    assert!(dead.is_some());
+
+    let app = world.start(stored.store.clone(), "one").await;
+    assert!(hold.reached(1, BOUND).await);
+    let began = tokio::time::Instant::now();
+    for number in [half, lapsed] {
+        world.ends(TRACKER, number, Lifecycle::Done).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+    drop(hold);
     assert!(app.stop().await);
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use agent_smith::app::App;
 use agent_smith::health::State;
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::sim::board::NewTicket;
 use agent_smith::sim::{Fault, Match, Times};
+use agent_smith::ticket::{PlatformKind, TicketKey};
 
 use crate::support::world::{Settings, World, eventually};
 use crate::{Backend, on_both_stores};
@@ -99,6 +101,48 @@ async fn a_hanging_platform_delays_nobody() {
         assert!(asked.elapsed() < Duration::from_secs(18), "it waited for the other platform: {:?}", asked.elapsed());
     }
     app.shutdown().end_now();
+    assert!(app.stop().await);
+}
+
+/// A job that cannot begin must not keep the only slot from those that can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_a_platform_that_is_down_do_not_occupy_the_slots() {
+    let world = World::with(&[TRACKER]).await;
+    let down = World::with(&["org/down"]).await;
+    down.sim.faults().fail(Match::any(), Times::Always, Fault::status(502));
+    let stored = Backend::Embedded.open();
+    let projects = world.project_on(&down.sim.api_url(), "down", "org/down") + &world.project("api", TRACKER);
+    world.write_config(&Settings { projects, slots: 1, ..Settings::steps(&["true"]) });
+    stored.queue(TicketKey::new(PlatformKind::GitHub, "down", "1")).await;
+    let app = world.start(stored.store.clone(), "one").await;
+    eventually("its ticket is being read", async || {
+        down.sim.faults().requests().iter().any(|one| one.path_and_query.contains("/issues/1")).then_some(())
+    })
+    .await;
+    let asked = tokio::time::Instant::now();
+    let number = world.ask(TRACKER, "Can run");
+    world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert!(asked.elapsed() < Duration::from_secs(20), "it waited {:?} for the slot", asked.elapsed());
+    assert!(app.stop().await);
+}
+
+/// The first write of a transition arrived, the second was refused: the label is there, so the job must be as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_is_refused_half_way_is_completed_within_a_minute() {
+    let world = World::with(&[TRACKER]).await;
+    let stored = Backend::Embedded.open();
+    world.write_config(&Settings {
+        projects: world.project("api", TRACKER),
+        reconcile_interval_seconds: 600,
+        ..Settings::steps(&["true"])
+    });
+    let app = world.start(stored.store.clone(), "one").await;
+    let first = world.ask(TRACKER, "The reconciler has made its pass");
+    world.ends(TRACKER, first, Lifecycle::Done).await;
+    world.sim.faults().fail(Match::new("DELETE", "/labels/"), Times::Next(1), Fault::status(403));
+    let new = NewTicket::titled("Half").label("agent-smith").label(Lifecycle::Pending.label());
+    let number = world.board.open_ticket(TRACKER, new).unwrap();
+    world.ends(TRACKER, number, Lifecycle::Done).await;
     assert!(app.stop().await);
 }
 

@@ -22,6 +22,7 @@ macro_rules! on_every_platform {
                 async fn github() {
                     super::$name($crate::rig::Rig::github().await).await;
                 }
+
                 #[tokio::test]
                 async fn azure_devops() {
                     super::$name($crate::rig::Rig::azure_devops().await).await;

@@ -94,3 +94,66 @@ async fn a_half_sent_request_does_not_hold_the_shutdown_up() {
     server.signal(Signal::SIGTERM);
     assert_eq!(server.ended().await, Some(0));
 }
+
+async fn tell(redis: &str, words: &[&str]) {
+    let client = redis::Client::open(redis).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd(words[0]).arg(&words[1..]).query_async::<()>(&mut connection).await.unwrap();
+}
+
+/// Redis that is full, or cannot save, answers reads and refuses writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_takes_no_writes_is_an_outage_that_is_said_once() {
+    let cluster = Cluster::new(|_| Settings::steps(&["true"])).await;
+    let server = cluster.replica("a").await;
+    subsystem_is(&server, "poller", "up").await;
+    tell(&cluster.redis.url(), &["CONFIG", "SET", "maxmemory", "1"]).await;
+    let number = cluster.world.ask(TRACKER, "Cannot be claimed");
+    subsystem_is(&server, "redis", "down").await;
+    let listings =
+        || cluster.world.sim.faults().requests().iter().filter(|one| one.path_and_query.contains("?")).count();
+    let before = listings();
+    eventually("some more polls", async || (listings() > before + 12).then_some(())).await;
+    tell(&cluster.redis.url(), &["CONFIG", "SET", "maxmemory", "0"]).await;
+    cluster.world.ends(TRACKER, number, Lifecycle::Done).await;
+    let log = server.log();
+    assert_eq!(log.matches("redis is down").count(), 1, "{log}");
+}
+
+/// Whatever it is that a ping does not notice, nobody may be woken and disappointed in a busy loop.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_answers_pings_and_nothing_else_makes_no_busy_loop() {
+    let cluster = Cluster::new(|_| Settings::steps(&["true"])).await;
+    let server = cluster.replica("a").await;
+    subsystem_is(&server, "poller", "up").await;
+    tell(&cluster.redis.url(), &["ACL", "SETUSER", "default", "-@scripting"]).await;
+    eventually("the leader has given up", async || server.log().contains("stepped down").then_some(())).await;
+    eventually("some relapses", async || (server.log().matches("redis is down").count() >= 3).then_some(())).await;
+    let before = server.log().matches("redis is down").count();
+    let began = tokio::time::Instant::now();
+    eventually("three more relapses", async || {
+        (server.log().matches("redis is down").count() >= before + 3).then_some(())
+    })
+    .await;
+    assert!(began.elapsed() > std::time::Duration::from_millis(700), "three relapses in {:?}", began.elapsed());
+    tell(&cluster.redis.url(), &["ACL", "SETUSER", "default", "+@all"]).await;
+    let number = cluster.world.ask(TRACKER, "Afterwards");
+    cluster.world.ends(TRACKER, number, Lifecycle::Done).await;
+}
+
+/// Whoever notices the edit first, the poll or the watch, the log tells it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_of_the_file_is_logged() {
+    let cluster = Cluster::new(|_| Settings::steps(&["true"])).await;
+    let server = cluster.replica("a").await;
+    subsystem_is(&server, "poller", "up").await;
+    for steps in ["false", "true"] {
+        let before = server.log().matches("was read again").count();
+        let settings = Settings { projects: cluster.world.project("api", TRACKER), ..Settings::steps(&[steps]) };
+        cluster.world.write_config(&settings);
+        eventually("the edit is logged", async || {
+            (server.log().matches("was read again").count() > before).then_some(())
+        })
+        .await;
+    }
+}

@@ -76,7 +76,8 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
 
 /// Plays until the end that was asked for: `once`, a signal, or nobody who reads.
 async fn play(listener: TcpListener, directory: &Path, mut view: View, once: bool) -> anyhow::Result<(View, ExitCode)> {
-    let mut signals = Signals::listen().and_then(Signals::also_hangup).context("taking over the signals that end it")?;
+    let mut signals =
+        Signals::listen().and_then(Signals::also_hangup).context("taking over the signals that end it")?;
     let board = view.board().clone();
     let sim = github::serve(board.clone(), SimOptions::default()).await.context("starting the simulated GitHub")?;
     let stage = Stage::set(board, &sim, directory)?;

@@ -15,6 +15,7 @@ use super::pages::PAGE_SIZE;
 use super::refusal::About;
 use crate::job::WriteRight;
 use crate::lifecycle::Lifecycle;
+use crate::platform::appearance::appearance;
 use crate::platform::{Error, Result};
 use crate::ticket::Labels;
 
@@ -96,7 +97,8 @@ impl GitHub {
             return Ok(());
         }
         let what = format!("create label {state} in {}", self.name);
-        let (color, description) = appearance(state);
+        let ((red, green, blue), description) = appearance(state);
+        let color = format!("{red:02x}{green:02x}{blue:02x}");
         let body = Some(json!({ "name": state.label(), "color": color, "description": description }));
         let path = format!("{}/labels", self.route);
         let answer = match self.send(Request { body, ..Request::write(&what, Method::POST, &path, right) }).await {
@@ -125,16 +127,4 @@ impl GitHub {
 /// The next lifecycle label that must go, with its spelling on the issue.
 fn next_to_remove(labels: &Labels, to: Option<Lifecycle>) -> Option<(Lifecycle, String)> {
     Lifecycle::removal_order(to).find_map(|state| Some((state, labels.get(state.label())?.to_owned())))
-}
-
-/// Colour and description on the repository's label page. Colours: waiting yellow, queued light blue, running blue,
-/// done green, failed red. A description may have 100 characters.
-fn appearance(state: Lifecycle) -> (&'static str, &'static str) {
-    match state {
-        Lifecycle::Pending => ("fbca04", "agent-smith: asks for a run"),
-        Lifecycle::Enqueued => ("bfd4f2", "agent-smith: claimed, waits for a free place to run"),
-        Lifecycle::InProgress => ("1d76db", "agent-smith: a pipeline runs for this ticket"),
-        Lifecycle::Done => ("0e8a16", "agent-smith: the run succeeded; remove this label to ask for another"),
-        Lifecycle::Failed => ("d73a4a", "agent-smith: the run failed; remove this label to ask for another"),
-    }
 }

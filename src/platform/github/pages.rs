@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::platform::http::Answer;
-use crate::platform::{Error, Result};
+use crate::platform::Result;
+use crate::platform::http::{Answer, next_link};
 use crate::ticket::Candidate;
 
 /// Elements per page, the most that GitHub gives.
@@ -98,26 +98,11 @@ impl PageCache {
 /// # Errors
 /// `Malformed` when there is a `next` link and it is no URL.
 pub(super) fn next_page(what: &str, base: &Url, answer: &Answer) -> Result<Option<String>> {
-    let malformed = |detail: &str| Error::Malformed { what: what.to_owned(), detail: detail.to_owned() };
-    for value in answer.headers.get_all("link") {
-        let value = value.to_str().map_err(|_| malformed("a link header that is not text"))?;
-        let Some(target) = next_target(value) else { continue };
-        let url = base.join(target).map_err(|_| malformed("a next link that is no URL"))?;
+    let path_of = |url: Url| {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-        return Ok(Some(format!("{}{query}", url.path())));
-    }
-    Ok(None)
-}
-
-/// The target of `rel="next"` in a `Link` header (RFC 8288). Targets are in angle brackets and may contain commas.
-fn next_target(value: &str) -> Option<&str> {
-    value.split('<').skip(1).find_map(|link| {
-        let (target, parameters) = link.split_once('>')?;
-        let mut parameters = parameters.split([';', ',']).filter_map(|parameter| parameter.split_once('='));
-        let (_, relation) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"))?;
-        let mut relations = relation.trim().trim_matches('"').split_ascii_whitespace();
-        relations.any(|relation| relation.eq_ignore_ascii_case("next")).then_some(target)
-    })
+        format!("{}{query}", url.path())
+    };
+    Ok(next_link(what, base, answer)?.map(path_of))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod answer;
 mod call;
 mod client;
 mod limits;
+mod links;
 mod settings;
 
 pub use allowance::HeldBack;
@@ -34,3 +35,4 @@ pub use settings::Settings;
 pub(in crate::platform) use answer::Answer;
 pub(in crate::platform) use call::{Call, Channel, Repeat};
 pub(in crate::platform) use limits::Dialect;
+pub(in crate::platform) use links::next_link;

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::Pipeline;
 
 use super::announcements::Announcements;
 use super::claims::{self, End};
@@ -47,7 +46,7 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.redis.send(Pipeline::new().cmd("PING").ignore()).await
+        leases::probe(&self.redis).await
     }
 
     async fn acquire_lease(&self, name: LeaseName, holder: &str, ttl: Duration) -> Result<Acquisition> {

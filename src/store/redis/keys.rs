@@ -34,6 +34,9 @@ pub(super) const JOBS_CHANNEL: &str = "agentsmith:announce:jobs";
 /// Channel: a lease was given up.
 pub(super) const LEASES_CHANNEL: &str = "agentsmith:announce:leases";
 
+/// String, one second: written to find out whether Redis takes writes.
+pub(super) const PROBE: &str = "agentsmith:probe";
+
 /// String with TTL: who leads.
 pub(super) fn leader(name: LeaseName) -> String {
     format!("agentsmith:leader:{}", name.as_str())

@@ -15,6 +15,9 @@ use crate::job::{ClaimLock, JobLease, WriteRight};
 use crate::store::{Acquisition, LeaseName, Result};
 use crate::ticket::TicketKey;
 
+/// A probe that is cut in half leaves nothing behind for longer than this.
+const PROBE_TTL: Duration = Duration::from_secs(1);
+
 /// Gives `holder` the lease for `ttl` from now, unless somebody else has it.
 pub(super) async fn acquire(redis: &Connection, name: LeaseName, holder: &str, ttl: Duration) -> Result<Acquisition> {
     let left: i64 = redis.run(scripts::ACQUIRE_LEASE.key(keys::leader(name)).arg(holder).arg(millis(ttl))).await?;
@@ -32,6 +35,15 @@ pub(super) async fn renew(redis: &Connection, name: LeaseName, holder: &str, ttl
 /// True when the lease was `holder`'s and is free now.
 pub(super) async fn release(redis: &Connection, name: LeaseName, holder: &str) -> Result<bool> {
     delete_if_equal(redis, keys::leader(name), holder, keys::LEASES_CHANNEL).await
+}
+
+/// Finds out whether Redis takes writes. A Redis that is full, cannot save or has become a replica answers `PING` and
+/// refuses everything that we need it for.
+pub(super) async fn probe(redis: &Connection) -> Result<()> {
+    let mut probe = Pipeline::new();
+    probe.cmd("SET").arg(keys::PROBE).arg("").arg("PX").arg(millis(PROBE_TTL)).ignore();
+    probe.cmd("DEL").arg(keys::PROBE).ignore();
+    redis.send(&probe).await
 }
 
 /// The claim lock of a ticket, unless somebody has it.

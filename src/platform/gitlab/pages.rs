@@ -1,0 +1,85 @@
+//! All pages of a listing, one after the other.
+//!
+//! Who calls: the listings, the search for a comment and the one for spellings. What must stay true: a page that fails
+//! fails the walk; only a page without a link to a next one is the last; a link leads nowhere but to another page of
+//! the same listing, whatever host or path it names.
+
+use gitlab::api::{Endpoint, RestClient};
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::client::Request;
+use super::models::parse;
+use super::session::Session;
+use crate::platform::http::{Answer, next_link};
+use crate::platform::{Error, Result};
+
+/// Elements per page, the most that GitLab gives.
+const PAGE_SIZE: usize = 100;
+
+/// Pages of one walk: 100,000 tickets. A walk that is longer goes in circles.
+const MOST_PAGES: usize = 1_000;
+
+/// How pages are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paging {
+    /// By a cursor where the server can, so that tickets that leave the set push nothing out of sight. Source: GitLab
+    /// REST, "Keyset-based pagination"; issues of a project have it since 18.3. Older servers count, with a few very
+    /// old ones saying 405.
+    Cursor,
+    /// By number.
+    Counted,
+}
+
+impl Session<'_> {
+    /// Hands each page to `visit`, until that returns false.
+    pub(super) async fn walk<T: DeserializeOwned>(
+        &self,
+        endpoint: &(impl Endpoint + Sync),
+        paging: Paging,
+        mut visit: impl FnMut(Vec<T>) -> bool + Send,
+    ) -> Result<()> {
+        let counted = self.first_page(endpoint)?;
+        let mut request = Request::get(counted.clone());
+        if paging == Paging::Cursor {
+            request.url.query_pairs_mut().append_pair("pagination", "keyset");
+        }
+        for page in 0..MOST_PAGES {
+            let mut answer = self.send(&request).await?;
+            if page == 0 && paging == Paging::Cursor && answer.status == StatusCode::METHOD_NOT_ALLOWED {
+                request.url = counted.clone();
+                answer = self.send(&request).await?;
+            }
+            let answer = self.successful(answer).await?;
+            let next = self.next_page(&request.url, &answer)?;
+            if !visit(parse(self.what, &answer)?) {
+                return Ok(());
+            }
+            let Some(next) = next else { return Ok(()) };
+            request.url = next;
+        }
+        Err(Error::Malformed { what: self.what.to_owned(), detail: format!("more than {MOST_PAGES} pages") })
+    }
+
+    fn first_page(&self, endpoint: &impl Endpoint) -> Result<Url> {
+        let mut url = self.rest_endpoint(&endpoint.endpoint()).map_err(|error| self.explained(error))?;
+        endpoint.parameters().add_to_url(&mut url);
+        url.query_pairs_mut().append_pair("per_page", &PAGE_SIZE.to_string());
+        Ok(url)
+    }
+
+    /// Source: GitLab REST, "Pagination": follow `rel="next"`. Only its query is used: behind a proxy host, scheme and
+    /// path are not ours. A proxy that drops the header may leave `x-next-page`, which is empty on the last page.
+    fn next_page(&self, this: &Url, answer: &Answer) -> Result<Option<Url>> {
+        let mut next = this.clone();
+        if let Some(link) = next_link(self.what, this, answer)? {
+            next.set_query(link.query());
+            return Ok(Some(next));
+        }
+        let Some(number) = answer.header("x-next-page").filter(|number| !number.is_empty()) else { return Ok(None) };
+        let kept: Vec<(String, String)> = this.query_pairs().into_owned().filter(|(key, _)| key != "page").collect();
+        next.query_pairs_mut().clear().extend_pairs(kept).append_pair("page", number);
+        Ok(Some(next))
+    }
+}

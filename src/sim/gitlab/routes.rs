@@ -1,0 +1,61 @@
+//! The routes of GitLab's face and how it is started.
+
+use std::io;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use axum::{Router, middleware};
+
+use super::face::{Face, SimOptions};
+use super::guard::guard;
+use super::problem::Problem;
+use super::{issues, labels, notes, project};
+use crate::sim::board::Board;
+use crate::sim::faults::Faults;
+use crate::sim::pages;
+use crate::sim::quota::Quota;
+use crate::sim::server::{Paths, SimServer};
+
+/// Largest request body: the longest comment with every byte escaped in a form, and room.
+const MAX_BODY_BYTES: usize = 4 << 20;
+
+/// Serves `board` as GitLab on 127.0.0.1 until the result is stopped or dropped.
+///
+/// # Errors
+/// When the port is taken.
+pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
+    let faults = Faults::new(options.quota.map(|limit| Quota::new(limit, options.quota_window)));
+    let (port, prefix) = (options.port, options.prefix.clone());
+    let face = Face::new(&board, faults.clone(), options);
+    let api = api()
+        .fallback(async || Problem::no_route())
+        .layer(middleware::from_fn_with_state(face.clone(), guard))
+        .with_state(face);
+    let base = format!("{prefix}/api/v4");
+    let mut router = Router::new().nest(&base, api).merge(pages::router(board.clone(), PAGES));
+    if !prefix.is_empty() {
+        router = router.nest(&prefix, pages::router(board, PAGES));
+    }
+    let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    SimServer::start(port, router, faults, Paths { api: base, page: PAGES.tracker }).await
+}
+
+/// Where GitLab has its pages.
+const PAGES: pages::PagePaths = pages::PagePaths {
+    platform: "GitLab",
+    tracker: |tracker| format!("/{tracker}"),
+    ticket: |tracker, ticket| format!("/{tracker}/-/issues/{}", ticket.number),
+    tracker_route: "/{owner}/{repo}",
+    ticket_routes: &["/{owner}/{repo}/-/issues/{number}", "/{owner}/{repo}/-/work_items/{number}"],
+};
+
+fn api() -> Router<Face> {
+    Router::new()
+        .route("/user", get(project::user))
+        .route("/projects/{id}", get(project::read))
+        .route("/projects/{id}/labels", get(labels::list).post(labels::create))
+        .route("/projects/{id}/issues", get(issues::list).post(issues::open))
+        .route("/projects/{id}/issues/{iid}", get(issues::read).put(issues::edit))
+        .route("/projects/{id}/issues/{iid}/notes", get(notes::list).post(notes::write))
+        .method_not_allowed_fallback(async || Problem::error(http::StatusCode::METHOD_NOT_ALLOWED, "405 Not Allowed"))
+}

@@ -1,0 +1,165 @@
+//! Two projects on one tracker, and projects that come and go.
+
+use std::time::Duration;
+
+use agent_smith::claim::{Claim, ClaimService, Request};
+use agent_smith::config::{Env, Live};
+use agent_smith::health::State;
+use agent_smith::job::{RunResult, Verdict};
+use agent_smith::lifecycle::Lifecycle;
+use agent_smith::platform::http::Http;
+use agent_smith::platform::registry::Trackers;
+use agent_smith::sim::board::NewTicket;
+use agent_smith::sim::{Fault, Match, Times};
+use agent_smith::store::ReleaseReason;
+use agent_smith::ticket::{PlatformKind, TicketKey};
+
+use crate::support::world::{BOUND, Settings, TOKEN, World, eventually};
+use crate::{Backend, Stored, on_both_stores};
+
+on_both_stores!(two_projects_never_claim_one_ticket, a_recorded_result_is_shown_although_the_ticket_was_closed);
+
+const TRACKER: &str = "org/api";
+
+/// While an edit that changes their order spreads, each of two projects may think that a ticket is its own.
+async fn two_projects_never_claim_one_ticket(backend: Backend) {
+    let world = World::with(&[TRACKER]).await;
+    let stored = backend.open();
+    let number = world.ask(TRACKER, "Whose?").to_string();
+    let trackers = Trackers::new(Http::new().unwrap());
+    let claims = ClaimService::new(stored.store.clone());
+    let config = |first: &str, second: &str| {
+        let projects = world.project(first, TRACKER) + &world.project(second, TRACKER);
+        world.write_config(&Settings { projects, ..Settings::steps(&["true"]) });
+        Live::start(&world.config_path(), Env::from_iter([("GITHUB_TOKEN", TOKEN)])).unwrap().0.current()
+    };
+    let configs = [config("a", "b"), config("b", "a")];
+    let hold = world.sim.faults().hold(Match::new("GET", &format!("/issues/{number}")));
+    let claim = async |config: &agent_smith::config::Config| {
+        let project = config.projects.values().next().unwrap();
+        let platform = trackers.of(project).unwrap();
+        claims.claim(&Request { config, project, platform: platform.as_ref(), ticket: &number }).await.unwrap()
+    };
+    let release = async {
+        assert!(hold.reached(2, BOUND).await, "both have looked at the store and are reading the ticket");
+        drop(hold);
+    };
+    let (a, b, ()) = tokio::join!(claim(&configs[0]), claim(&configs[1]), release);
+    let won = [&a, &b].into_iter().filter(|claim| matches!(claim, Claim::Claimed(_))).count();
+    assert!(won <= 1, "{a:?} {b:?}");
+    let counts = stored.store.counts().await.unwrap();
+    assert_eq!((counts.queued, counts.claiming), (won as u64, 0));
+}
+
+/// As a consumer leaves it that recorded its result and could not show it.
+async fn leave_recorded_result(stored: &Stored, key: TicketKey) {
+    stored.queue(key).await;
+    let lease = stored.store.take("dead", Duration::from_secs(60), Duration::ZERO).await.unwrap().unwrap();
+    let result = RunResult { verdict: Verdict::Done, comment: "it went well".to_owned() };
+    stored.store.record_result(&lease, &result).await.unwrap().unwrap();
+    assert!(stored.store.release(&lease, ReleaseReason::HandedBack, Duration::ZERO).await.unwrap());
+}
+
+async fn a_recorded_result_is_shown_although_the_ticket_was_closed(backend: Backend) {
+    let world = World::with(&[TRACKER]).await;
+    let stored = backend.open();
+    world.write_config(&Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["exit 9"]) });
+    let new = NewTicket::titled("Closed by its own run").label("agent-smith").label(Lifecycle::InProgress.label());
+    let number = world.board.open_ticket(TRACKER, new).unwrap();
+    world.board.close(TRACKER, number).unwrap();
+    leave_recorded_result(&stored, TicketKey::new(PlatformKind::GitHub, "api", number.to_string())).await;
+    let app = world.start(stored.store.clone(), "one").await;
+    let ticket = world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert!(ticket.comments[0].body.contains("it went well"));
+    stored.is_left_clean("api", &[number]).await;
+    assert!(app.stop().await);
+}
+
+/// Nobody has tried anything while the project was missing, so that no attempt may be counted.
+#[tokio::test]
+async fn waiting_for_a_missing_project_uses_no_attempt_up() {
+    let world = World::with(&[TRACKER]).await;
+    let stored = Backend::Embedded.open();
+    world.write_config(&Settings { projects: world.project("other", TRACKER), ..Settings::steps(&["true"]) });
+    stored.queue(TicketKey::new(PlatformKind::GitHub, "missing", "1")).await;
+    let app = world.start(stored.store.clone(), "one").await;
+    for _ in 0..2 {
+        eventually("the job was looked at and waits", async || {
+            let counts = stored.store.counts().await.unwrap();
+            let taken = stored.store.take("test", Duration::from_secs(60), Duration::ZERO).await.unwrap();
+            if let Some(lease) = &taken {
+                stored.store.release(lease, ReleaseReason::HandedBack, Duration::ZERO).await.unwrap();
+            }
+            (counts.queued == 1 && taken.is_none()).then_some(())
+        })
+        .await;
+        later(Duration::from_secs(31)).await;
+    }
+    app.shutdown().begin();
+    let lease = eventually("the job is still there", async || {
+        later(Duration::from_secs(31)).await;
+        stored.store.take("test", Duration::from_secs(60), Duration::ZERO).await.unwrap()
+    })
+    .await;
+    assert_eq!(lease.attempt, 1);
+    assert!(app.stop().await);
+}
+
+/// Moves the clock.
+async fn later(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+}
+
+async fn project_is(app: &agent_smith::app::App, name: &str, state: Option<State>) {
+    let name = format!("project:{name}");
+    eventually(&format!("{name} is {state:?}"), async || (app.health.state_of(&name) == state).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_that_is_not_polled_recovers_on_health() {
+    let world = World::with(&[TRACKER]).await;
+    let stored = Backend::Embedded.open();
+    let projects = world.project("api", TRACKER).replace("enabled: true", "enabled: false");
+    world.write_config(&Settings { projects, ..Settings::steps(&["true"]) });
+    world.sim.faults().fail(Match::any(), Times::Always, Fault::status(502));
+    let app = world.start(stored.store.clone(), "one").await;
+    project_is(&app, "api", Some(State::Degraded)).await;
+    world.sim.faults().clear();
+    project_is(&app, "api", Some(State::Up)).await;
+    assert!(app.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mended_project_that_is_not_polled_recovers_on_health() {
+    let world = World::with(&[TRACKER]).await;
+    let stored = Backend::Embedded.open();
+    let good = world.project("api", TRACKER).replace("enabled: true", "enabled: false");
+    let bad = good.replace("agent-smith: fix-bug", "agent-smith: fix-bugg");
+    let other = world.project("other", "org/other");
+    world.board.add_tracker("org/other").unwrap();
+    world.write_config(&Settings { projects: bad + &other, ..Settings::steps(&["true"]) });
+    let app = world.start(stored.store.clone(), "one").await;
+    project_is(&app, "api", Some(State::Down)).await;
+    world.write_config(&Settings { projects: good + &other, ..Settings::steps(&["true"]) });
+    project_is(&app, "api", Some(State::Up)).await;
+    assert!(app.stop().await);
+}
+
+/// `/health` of a replica that leads no more must not go on telling what it saw when it did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_leads_no_more_takes_its_complaints_back() {
+    let world = World::with(&[TRACKER]).await;
+    let stored = Backend::Embedded.open();
+    world.write_config(&Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["true"]) });
+    world.sim.faults().fail(Match::any(), Times::Always, Fault::status(502));
+    let app = world.start(stored.store.clone(), "one").await;
+    project_is(&app, "api", Some(State::Degraded)).await;
+    app.shutdown().begin();
+    eventually("nothing is told of the project", async || {
+        (app.health.state_of("project:api") != Some(State::Degraded)).then_some(())
+    })
+    .await;
+    assert!(app.stop().await);
+}
