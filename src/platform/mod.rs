@@ -19,6 +19,7 @@ pub mod azure_devops;
 pub mod github;
 pub mod gitlab;
 pub mod http;
+pub mod jira;
 pub mod registry;
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
@@ -167,8 +168,8 @@ pub trait Platform: Send + Sync + 'static {
 /// their rate limits through `http`.
 ///
 /// # Errors
-/// `Unsupported` for a platform that this version does not know or a base that is no URL for calls, `Unauthorized` for a
-/// token that cannot be sent. A missing token is no error here: every call then says so.
+/// `Unsupported` for a base that is no URL for calls, `Unauthorized` for a token that cannot be sent. A missing token is
+/// no error here: every call then says so.
 pub fn open(tracker: &Tracker, http: &http::Http) -> Result<Arc<dyn Platform>> {
     match &tracker.place {
         Place::GitHub { owner, repo } => Ok(Arc::new(github::GitHub::open(tracker, (owner, repo), http)?)),
@@ -176,9 +177,6 @@ pub fn open(tracker: &Tracker, http: &http::Http) -> Result<Arc<dyn Platform>> {
         Place::AzureDevOps { project, open_states } => {
             Ok(Arc::new(azure_devops::AzureDevOps::open(tracker, (project, open_states), http)?))
         }
-        Place::Jira { .. } => Err(Error::Unsupported(format!(
-            "{} trackers are not supported by this version",
-            tracker.platform().display_name()
-        ))),
+        Place::Jira { project } => Ok(Arc::new(jira::Jira::open(tracker, project.as_deref(), http)?)),
     }
 }

@@ -1,7 +1,7 @@
 //! Simulated platforms: one board model that knows no HTTP, and thin HTTP faces over it.
 //!
 //! ```text
-//! github/ · gitlab/ · azure_devops/                  one router per platform, its shapes, its errors
+//! github/ · gitlab/ · azure_devops/ · jira/          one router per platform, its shapes, its errors
 //!    -> server · pages                             accept loop, faults, request log; pages for people
 //!    -> faults · traffic · quota                   what goes wrong on demand, what was asked, what it cost
 //!    -> board/                                     trackers, tickets, labels, comments, history
@@ -16,6 +16,7 @@ pub mod board;
 mod faults;
 pub mod github;
 pub mod gitlab;
+pub mod jira;
 mod pages;
 mod quota;
 mod server;

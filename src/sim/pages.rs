@@ -20,7 +20,8 @@ const MAX_TICKETS: usize = 500;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 const STYLE: &str = include_str!("pages.css");
 
-/// Where a face has its pages. The routes name `{owner}` and `{repo}`, and tickets `{number}`.
+/// Where a face has its pages. The routes name `{owner}` and `{repo}`, and tickets `{number}`; or `{tracker}`, and tickets
+/// `{key}`, which is `tracker-number`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PagePaths {
     /// The platform's name for people.
@@ -85,7 +86,11 @@ async fn tracker(State(pages): State<Pages>, Path(params): Path<HashMap<String, 
 
 async fn ticket(State(pages): State<Pages>, Path(params): Path<HashMap<String, String>>) -> Response {
     let Some(tracker) = find(&pages, &params) else { return missing() };
-    let number = params.get("number").and_then(|number| number.parse().ok()).unwrap_or(0);
+    let number = match params.get("key").and_then(|key| key.rsplit_once('-')) {
+        Some((_, number)) => Some(number),
+        None => params.get("number").map(String::as_str),
+    };
+    let number = number.and_then(|number| number.parse().ok()).unwrap_or(0);
     let Some(ticket) = pages.board.ticket(&tracker.name, number) else { return missing() };
     let mut body = format!(
         "<h1>{title} <span class=\"number\">#{number}</span></h1><p class=\"under\">{state}{chips}</p>{text}",
@@ -103,7 +108,11 @@ async fn ticket(State(pages): State<Pages>, Path(params): Path<HashMap<String, S
 
 /// The tracker in the path, unless it is hidden or has another name by now.
 fn find(pages: &Pages, params: &HashMap<String, String>) -> Option<TrackerView> {
-    let name = format!("{}/{}", params.get("owner")?, params.get("repo")?);
+    let name = match (params.get("owner").zip(params.get("repo")), params.get("key")) {
+        (Some((owner, repo)), _) => format!("{owner}/{repo}"),
+        (None, Some(key)) => key.rsplit_once('-')?.0.to_owned(),
+        (None, None) => params.get("tracker")?.clone(),
+    };
     pages.board.tracker(&name).filter(|tracker| !tracker.hidden && tracker.name.eq_ignore_ascii_case(&name))
 }
 

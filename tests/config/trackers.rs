@@ -177,6 +177,28 @@ fn jira() {
     );
 }
 
+/// A personal access token of Data Center belongs to its account by itself.
+#[test]
+fn jira_takes_a_token_without_an_account_where_atlassian_does_not_host_it() {
+    let load = |url: &str, names: &[&str]| {
+        let env: Env = names.iter().map(|name| (*name, "value")).collect();
+        let file = format!("projects: {{ p: {{ tickets: {{ type: Jira, url: {url} }} }} }}\n");
+        parse("f.yml", &file, &env).expect("usable")
+    };
+    let user = |loaded: &Loaded| {
+        let credentials = loaded.config.projects["p"].tracker.credentials.as_ref();
+        credentials.map(|credentials| credentials.user.clone())
+    };
+    let alone = load("https://jira.example/ctx", &["JIRA_TOKEN"]);
+    assert_eq!((user(&alone), alone.problems.len()), (Some(None), 0));
+    let both = load("https://jira.example/ctx", &["JIRA_TOKEN", "JIRA_EMAIL"]);
+    assert_eq!(user(&both), Some(Some("value".to_owned())));
+    let hosted = load("https://o.atlassian.net", &["JIRA_TOKEN"]);
+    assert_eq!((user(&hosted), hosted.problems.len()), (None, 1));
+    let none = load("https://jira.example", &["JIRA_EMAIL"]);
+    assert!(user(&none).is_none() && none.problems[0].message.contains("JIRA_TOKEN"));
+}
+
 #[test]
 fn an_api_base_that_looks_wrong_is_warned_of_and_used() {
     let loaded = load("type: GitLab, project: g/n, api_url: https://h.example/gl", &[]);

@@ -1,7 +1,5 @@
 //! What a read returns, and what a person is told when something is missing.
 
-use agent_smith::config::{Place, Tracker};
-use agent_smith::platform::http::Http;
 use agent_smith::platform::{Error, open};
 use agent_smith::sim::board::NewTicket;
 
@@ -128,16 +126,4 @@ async fn a_wrong_token_and_a_missing_one_name_the_variable() {
     let broken = open(&tracker(&world.sim, REPO, Some("a\u{7}b")), &world.http).map(|_| ());
     assert!(matches!(broken, Err(Error::Unauthorized { .. })));
     assert!(open(&tracker(&world.sim, REPO, Some(&format!("{TOKEN}\n"))), &world.http).is_ok());
-}
-
-#[tokio::test]
-async fn other_platforms_are_refused_by_name() {
-    let tracker = Tracker {
-        api_url: "https://jira.example/rest/api/3".parse().unwrap(),
-        web_url: "https://jira.example".parse().unwrap(),
-        place: Place::Jira { project: None },
-        credentials: None,
-    };
-    let error = open(&tracker, &Http::new().unwrap()).map(|_| ()).unwrap_err();
-    assert_eq!(error.to_string(), "Jira trackers are not supported by this version");
 }

@@ -22,6 +22,7 @@ macro_rules! on_every_platform {
                 async fn github() {
                     super::$name($crate::rig::Rig::github().await).await;
                 }
+
                 #[tokio::test]
                 async fn gitlab() {
                     super::$name($crate::rig::Rig::gitlab().await).await;
@@ -29,6 +30,11 @@ macro_rules! on_every_platform {
                 #[tokio::test]
                 async fn azure_devops() {
                     super::$name($crate::rig::Rig::azure_devops().await).await;
+                }
+
+                #[tokio::test]
+                async fn jira() {
+                    super::$name($crate::rig::Rig::jira().await).await;
                 }
             }
         )+

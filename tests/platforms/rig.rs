@@ -9,7 +9,7 @@ use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::{Http, Settings};
 use agent_smith::platform::{Listing, Platform, Result, open};
 use agent_smith::sim::board::{Board, LabelRule, NewTicket};
-use agent_smith::sim::{Faults, SimServer, azure_devops, github, gitlab};
+use agent_smith::sim::{Faults, SimServer, azure_devops, github, gitlab, jira};
 use agent_smith::ticket::{Candidate, PlatformKind, TicketKey};
 use tokio::time::Instant;
 
@@ -56,6 +56,21 @@ impl Rig {
             credentials: Some(token(None, "simulated-gitlab-token")),
         };
         Self::with(PlatformKind::GitLab, board, sim, tracker, settings, "")
+    }
+
+    pub(crate) async fn jira() -> Self {
+        let (tracker, board) = ("API", Board::new());
+        board.add_tracker_with(tracker, LabelRule::ExactCase).unwrap();
+        let options = jira::SimOptions::default();
+        let credentials = Some(token(Some(&options.email), &options.token));
+        let sim = jira::serve(board.clone(), options).await.unwrap();
+        let settings = Tracker {
+            api_url: sim.api_url().parse().unwrap(),
+            web_url: sim.url().parse().unwrap(),
+            place: Place::Jira { project: Some(tracker.to_owned()) },
+            credentials,
+        };
+        Self::with(PlatformKind::Jira, board, sim, tracker, settings, "API-")
     }
 
     pub(crate) async fn azure_devops() -> Self {

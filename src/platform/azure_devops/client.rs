@@ -28,9 +28,8 @@ use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
 /// Source: Microsoft, "Rate and usage limits": first answers are delayed and name a wait, then they are 429 with
 /// TF400733, which older servers send with other statuses.
 const DIALECT: Dialect = Dialect {
-    remaining: "x-ratelimit-remaining",
-    reset: "x-ratelimit-reset",
     also_refuses: |answer| matches!(answer.status.as_u16(), 400 | 403) && answer.message().starts_with("TF400733"),
+    ..Dialect::USUAL
 };
 
 /// How long a request that continues an operation waits for a hold to end. Azure DevOps puts a wait on answers that

@@ -26,8 +26,6 @@ use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
 /// Source: GitHub, "Rate limits for the REST API": over a limit the answer is 403 or 429; a 403 that is about limits
 /// names a wait, has no calls left, or says so in its message ("abuse" on old Enterprise servers).
 const DIALECT: Dialect = Dialect {
-    remaining: "x-ratelimit-remaining",
-    reset: "x-ratelimit-reset",
     also_refuses: |answer| {
         answer.status == 403
             && (answer.header("retry-after").is_some() || answer.header("x-ratelimit-remaining") == Some("0") || {
@@ -35,6 +33,7 @@ const DIALECT: Dialect = Dialect {
                 message.contains("rate limit") || message.contains("abuse detection")
             })
     },
+    ..Dialect::USUAL
 };
 
 /// A repository on GitHub.

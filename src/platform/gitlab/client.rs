@@ -28,6 +28,7 @@ const DIALECT: Dialect = Dialect {
     remaining: "ratelimit-remaining",
     reset: "ratelimit-reset",
     also_refuses: |answer| answer.status == 403 && answer.body.trim_ascii() == b"Forbidden",
+    ..Dialect::USUAL
 };
 
 /// Source: GitLab REST, "Authentication": takes personal, project and group access tokens.

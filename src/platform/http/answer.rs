@@ -5,6 +5,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+/// Where platforms put the name of a request: GitHub, Jira Cloud, Jira Data Center, Azure DevOps, GitLab and proxies.
+const REQUEST_IDS: [&str; 5] = ["x-github-request-id", "atl-traceid", "x-arequestid", "x-vss-e2eid", "x-request-id"];
+
 /// An answer whose body has arrived completely.
 #[derive(Debug)]
 pub(in crate::platform) struct Answer {
@@ -20,6 +23,11 @@ impl Answer {
     /// A header as text; `None` when it is absent or not text.
     pub(in crate::platform) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+    }
+
+    /// What the platform calls this request, for its support; empty when it does not say.
+    pub(in crate::platform) fn request_id(&self) -> &str {
+        REQUEST_IDS.iter().find_map(|name| self.header(name)).unwrap_or_default()
     }
 
     /// What the platform said in words: the `message` of a JSON body, else the start of the body. Never longer than

@@ -131,7 +131,7 @@ impl Channel {
         let answer = while_valid(call.right, self.exchange(call.what, request)).await.map_err(Failed::for_good)??;
         debug!(
             status = answer.status.as_u16(),
-            request_id = request_id(&answer),
+            request_id = answer.request_id(),
             duration_ms = sent_at.elapsed().as_millis() as u64,
             "{}",
             call.what
@@ -214,12 +214,4 @@ async fn while_valid<T>(right: Option<&dyn WriteRight>, write: impl Future<Outpu
         }
     }
     Err(Error::Conflict(format!("the right to write to {} has run out", right.ticket())))
-}
-
-/// What the platform calls the request in its own logs.
-fn request_id(answer: &Answer) -> &str {
-    ["x-github-request-id", "x-request-id", "x-vss-e2eid", "x-arequestid"]
-        .into_iter()
-        .find_map(|name| answer.header(name))
-        .unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use http::StatusCode;
 
 use super::answer::Answer;
@@ -22,10 +22,23 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 pub(in crate::platform) struct Dialect {
     /// Header with the number of calls left.
     pub(in crate::platform) remaining: &'static str,
-    /// Header with the moment when the number is filled up again, in seconds since the Unix epoch.
+    /// Header with the moment when the number is filled up again: seconds since the Unix epoch, or ISO 8601.
     pub(in crate::platform) reset: &'static str,
     /// True for an answer other than 429 that also means "too much".
     pub(in crate::platform) also_refuses: fn(&Answer) -> bool,
+    /// True for a refusal that concerns one ticket and not the token. Nothing is held back for it: the platform gets it
+    /// as an answer like any other.
+    pub(in crate::platform) of_one_ticket: fn(&Answer) -> bool,
+}
+
+impl Dialect {
+    /// The header names that most platforms use; only 429 refuses, and always for the whole token.
+    pub(in crate::platform) const USUAL: Self = Self {
+        remaining: "x-ratelimit-remaining",
+        reset: "x-ratelimit-reset",
+        also_refuses: |_| false,
+        of_one_ticket: |_| false,
+    };
 }
 
 /// What an answer said about limits.
@@ -42,12 +55,15 @@ pub(super) struct Notice {
 /// Reads the notice out of an answer, if it contains one.
 pub(super) fn notice(answer: &Answer, dialect: &Dialect) -> Option<Notice> {
     // A token that is not accepted has no quota; the figures are those of the anonymous caller, or of nobody.
-    if answer.status == StatusCode::UNAUTHORIZED {
+    if answer.status == StatusCode::UNAUTHORIZED || (dialect.of_one_ticket)(answer) {
         return None;
     }
     let asked = retry_after(answer);
-    let used_up = answer.header(dialect.remaining) == Some("0");
-    let reset = if used_up { until_reset(answer, dialect) } else { None };
+    let remaining = answer.header(dialect.remaining);
+    let used_up = remaining == Some("0");
+    // A refusal that says when it ends and not how much is left is about what is used up all the same.
+    let ends = used_up || (answer.status == StatusCode::TOO_MANY_REQUESTS && remaining.is_none());
+    let reset = if ends { until_reset(answer, dialect) } else { None };
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
         return asked.map(|wait| Notice { refused: true, wait: Some(bounded(wait)), reason: "platform unavailable" });
     }
@@ -78,8 +94,19 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
 }
 
 fn until_reset(answer: &Answer, dialect: &Dialect) -> Option<Duration> {
-    let seconds = answer.header(dialect.reset)?.parse::<i64>().ok()?;
-    Some(since(platform_time(answer), DateTime::from_timestamp(seconds, 0)?))
+    Some(since(platform_time(answer), moment(answer.header(dialect.reset)?)?))
+}
+
+/// Seconds since the Unix epoch, or ISO 8601, which Jira sends without seconds at times.
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(seconds) = text.parse::<i64>() {
+        return DateTime::from_timestamp(seconds, 0);
+    }
+    let full = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    full.ok().or_else(|| {
+        let minutes = NaiveDateTime::parse_from_str(text.strip_suffix('Z')?, "%Y-%m-%dT%H:%M");
+        minutes.ok().map(|time| time.and_utc())
+    })
 }
 
 /// What time it was for the platform: its `Date` header, else our own clock.
@@ -100,9 +127,9 @@ mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     const DIALECT: Dialect = Dialect {
-        remaining: "x-ratelimit-remaining",
-        reset: "x-ratelimit-reset",
         also_refuses: |answer| answer.status == 403,
+        of_one_ticket: |answer| answer.header("ratelimit-reason") == Some("one-ticket"),
+        ..Dialect::USUAL
     };
 
     fn read(status: u16, headers: &[(&'static str, &str)]) -> Option<Notice> {
@@ -148,6 +175,28 @@ mod tests {
         assert_eq!(read(403, &at("3")), refused(None, "secondary limit"));
         let last = Notice { refused: false, wait: Some(Duration::from_secs(40)), reason: "quota used up" };
         assert_eq!(read(200, &at("0")), Some(last));
+    }
+
+    #[test]
+    fn a_reset_may_be_iso_8601_with_and_without_seconds() {
+        for (reset, wait) in [
+            ("2026-11-27T08:00:42Z", Some(42)),
+            ("2026-11-27T09:00:42.000+01:00", Some(42)),
+            ("2026-11-27T08:02Z", Some(120)),
+            ("2026-11-27", None),
+            ("tomorrow", None),
+        ] {
+            let date = ("date", "Fri, 27 Nov 2026 08:00:00 GMT");
+            let read = read(429, &[date, ("x-ratelimit-reset", reset)]);
+            assert_eq!(read, refused(wait, "secondary limit"), "{reset}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_one_ticket_is_no_notice() {
+        let headers = [("ratelimit-reason", "one-ticket"), ("retry-after", "7"), ("x-ratelimit-remaining", "0")];
+        assert_eq!(read(429, &headers), None);
+        assert_eq!(read(200, &headers), None);
     }
 
     #[test]

@@ -246,6 +246,20 @@ impl Board {
         self.edit(tracker, number, Edit { labels: Some(labels.to_vec()), ..Edit::default() })
     }
 
+    /// Adds some labels and takes others away, in one go; what is present or absent already is left alone.
+    pub(in crate::sim) fn change_labels(
+        &self,
+        tracker: &str,
+        number: u64,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<TicketView, BoardError> {
+        self.write(|writer| {
+            writer.change_labels(tracker, number, add, remove)?;
+            Ok(writer.state.ticket(tracker, number)?.view())
+        })
+    }
+
     /// Defines a label; `color` is six hexadecimal digits.
     ///
     /// # Errors

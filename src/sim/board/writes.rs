@@ -200,6 +200,24 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Takes some labels away and adds others; what is absent or present already stays as it is.
+    pub(super) fn change_labels(
+        &mut self,
+        tracker: &str,
+        number: u64,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<(), BoardError> {
+        self.check_labels(tracker, add)?;
+        for name in remove {
+            match self.remove_label(tracker, number, name) {
+                Ok(()) | Err(BoardError::NoLabel(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.add_labels(tracker, number, add)
+    }
+
     /// Makes `names` the ticket's labels: removes what is not among them, then adds what is missing.
     pub(super) fn set_labels(&mut self, tracker: &str, number: u64, names: &[String]) -> Result<(), BoardError> {
         self.check_labels(tracker, names)?;

@@ -44,7 +44,8 @@ pub(super) fn tracker(raw: &raw::Tickets, spot: Spot<'_>, env: &Env, desk: &mut 
         PlatformKind::Jira => jira::find(&input, desk),
     };
     let api_url = api_url(&input, desk);
-    let credentials = credentials(&input, desk);
+    let has_account = found.as_ref().is_none_or(|found| needs_account(&found.web_url));
+    let credentials = credentials(&input, has_account, desk);
     let Found { api_url: default, web_url, place } = found?;
     Some(Tracker { api_url: api_url.unwrap_or(default), web_url, place, credentials })
 }
@@ -145,15 +146,24 @@ fn with_path(url: &Url, parts: &[String]) -> Url {
     url
 }
 
+/// Where Atlassian hosts Jira, a token goes with an account; elsewhere it may be a personal access token, which goes
+/// alone.
+fn needs_account(site: &Url) -> bool {
+    site.host_str().is_some_and(|host| host.ends_with(".atlassian.net"))
+}
+
 /// From the environment. Not set: a warning, because the token may come tomorrow and the rest is right today.
-fn credentials(input: &Input<'_, '_>, desk: &mut Desk<'_, '_>) -> Option<Credentials> {
+fn credentials(input: &Input<'_, '_>, needs_account: bool, desk: &mut Desk<'_, '_>) -> Option<Credentials> {
     let auth = input.spot.child("auth");
     let span = if auth.exists() { auth.span() } else { input.spot.key_span() };
     let (user, token) = match input.raw.kind.0 {
         PlatformKind::GitHub => (None, "GITHUB_TOKEN"),
         PlatformKind::GitLab => (None, "GITLAB_TOKEN"),
         PlatformKind::AzureDevOps => (None, "AZURE_DEVOPS_TOKEN"),
-        PlatformKind::Jira => (Some("JIRA_EMAIL"), "JIRA_TOKEN"),
+        PlatformKind::Jira if needs_account || input.env.trimmed("JIRA_EMAIL").is_some() => {
+            (Some("JIRA_EMAIL"), "JIRA_TOKEN")
+        }
+        PlatformKind::Jira => (None, "JIRA_TOKEN"),
     };
     let mut read = |name: &str| {
         let Some(value) = input.env.trimmed(name) else {

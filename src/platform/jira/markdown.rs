@@ -1,0 +1,324 @@
+//! Reads the Markdown of our comments: paragraphs, bold, code spans, code fences. Pure.
+//!
+//! Who calls: the comment, before it is written in Jira's own formats. What must stay true: fences and code spans end
+//! where CommonMark says and nowhere else, whatever is in them; anything that is not one of the four is plain text.
+
+/// A part of a comment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Block {
+    /// Text that flows.
+    Paragraph(Vec<Span>),
+    /// Text as it stands, without a line break at the end.
+    Code(String),
+}
+
+/// A part of a paragraph. Texts are not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Span {
+    /// Plain.
+    Text(String),
+    /// Bold.
+    Strong(String),
+    /// As it stands, on one line.
+    Code(String),
+    /// A new line.
+    Break,
+}
+
+/// The parts of `text`, in order.
+pub(super) fn blocks(text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut paragraph: Vec<&str> = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let fence = Fence::opened_by(line);
+        if fence.is_some() || line.trim().is_empty() {
+            end_paragraph(&mut paragraph, &mut blocks);
+        } else {
+            paragraph.push(line);
+        }
+        if let Some(fence) = fence {
+            let code: Vec<&str> = lines.by_ref().take_while(|line| !fence.is_closed_by(line)).collect();
+            blocks.push(Block::Code(code.join("\n")));
+        }
+    }
+    end_paragraph(&mut paragraph, &mut blocks);
+    blocks
+}
+
+fn end_paragraph(lines: &mut Vec<&str>, blocks: &mut Vec<Block>) {
+    if !lines.is_empty() {
+        blocks.push(Block::Paragraph(spans(&lines.join("\n"))));
+        lines.clear();
+    }
+}
+
+/// The line that opens a block of code.
+struct Fence {
+    mark: char,
+    length: usize,
+}
+
+impl Fence {
+    fn opened_by(line: &str) -> Option<Self> {
+        let (mark, length, rest) = Self::run(line)?;
+        // A line that goes on with backticks is a code span.
+        (length >= 3 && (mark == '~' || !rest.contains('`'))).then_some(Self { mark, length })
+    }
+
+    fn is_closed_by(&self, line: &str) -> bool {
+        Self::run(line)
+            .is_some_and(|(mark, length, rest)| mark == self.mark && length >= self.length && rest.trim().is_empty())
+    }
+
+    /// The run of marks at the beginning of a line that is not indented by four, and what follows it.
+    fn run(line: &str) -> Option<(char, usize, &str)> {
+        let text = line.trim_start_matches(' ');
+        let mark = text.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+        let rest = text.trim_start_matches(mark);
+        (line.len() - text.len() < 4).then_some((mark, text.len() - rest.len(), rest))
+    }
+}
+
+/// The parts of a paragraph.
+fn spans(text: &str) -> Vec<Span> {
+    let pieces = pieces(text);
+    let marks: usize = pieces.iter().map(|(is_code, text)| if *is_code { 0 } else { text.matches("**").count() }).sum();
+    // An odd mark at the end opens nothing.
+    let mut marks_left = marks - marks % 2;
+    let mut is_strong = false;
+    let mut spans = Vec::new();
+    for (is_code, piece) in pieces {
+        if is_code {
+            spans.push(Span::Code(piece));
+            continue;
+        }
+        for (at, part) in piece.split("**").enumerate() {
+            if at > 0 && marks_left > 0 {
+                is_strong = !is_strong;
+                marks_left -= 1;
+            } else if at > 0 {
+                push_text("**", false, &mut spans);
+            }
+            push_text(part, is_strong, &mut spans);
+        }
+    }
+    spans
+}
+
+fn push_text(text: &str, is_strong: bool, spans: &mut Vec<Span>) {
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            spans.push(Span::Break);
+        }
+        match (line.is_empty(), is_strong) {
+            (true, _) => {}
+            (false, true) => spans.push(Span::Strong(line.to_owned())),
+            (false, false) => spans.push(Span::Text(line.to_owned())),
+        }
+    }
+}
+
+/// Code spans (true) and what is between them. A run of backticks is ended by the next run of the same length; without
+/// one it is text.
+fn pieces(text: &str) -> Vec<(bool, String)> {
+    let mut pieces = Vec::new();
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('`') {
+        let after = rest[at..].trim_start_matches('`');
+        let length = rest.len() - at - after.len();
+        plain.push_str(&rest[..at]);
+        match end_of_code(after, length) {
+            Some(end) => {
+                pieces.push((false, std::mem::take(&mut plain)));
+                pieces.push((true, trimmed(&after[..end])));
+                rest = &after[end + length..];
+            }
+            None => {
+                plain.push_str(&rest[at..at + length]);
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    pieces.push((false, plain));
+    pieces.retain(|(_, text)| !text.is_empty());
+    pieces
+}
+
+/// Where a run of exactly `length` backticks begins.
+fn end_of_code(text: &str, length: usize) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = text[at..].find('`') {
+        let start = at + found;
+        let run = text[start..].len() - text[start..].trim_start_matches('`').len();
+        if run == length {
+            return Some(start);
+        }
+        at = start + run;
+    }
+    None
+}
+
+/// One space at each end belongs to the marks, if there is anything else.
+fn trimmed(code: &str) -> String {
+    let line = code.replace('\n', " ");
+    let inner = line.strip_prefix(' ').and_then(|inner| inner.strip_suffix(' '));
+    inner.filter(|_| !line.trim().is_empty()).map_or(line.clone(), str::to_owned)
+}
+
+/// The beginning of `blocks` with at most `limit` characters of text; whether that left something out.
+pub(super) fn shortened(blocks: &[Block], limit: usize) -> (Vec<Block>, bool) {
+    let mut left = limit;
+    let mut kept = Vec::new();
+    for block in blocks {
+        let (part, is_whole) = match block {
+            Block::Code(text) => {
+                let (text, is_whole) = taken(text, &mut left);
+                (Block::Code(text), is_whole)
+            }
+            Block::Paragraph(spans) => {
+                let (spans, is_whole) = shortened_spans(spans, &mut left);
+                (Block::Paragraph(spans), is_whole)
+            }
+        };
+        kept.push(part);
+        if !is_whole {
+            return (kept, true);
+        }
+    }
+    (kept, false)
+}
+
+fn shortened_spans(spans: &[Span], left: &mut usize) -> (Vec<Span>, bool) {
+    let mut kept = Vec::new();
+    for span in spans {
+        let (text, wrap): (&str, fn(String) -> Span) = match span {
+            Span::Text(text) => (text, Span::Text),
+            Span::Strong(text) => (text, Span::Strong),
+            Span::Code(text) => (text, Span::Code),
+            Span::Break => {
+                kept.push(Span::Break);
+                continue;
+            }
+        };
+        let (text, is_whole) = taken(text, left);
+        if !text.is_empty() {
+            kept.push(wrap(text));
+        }
+        if !is_whole {
+            return (kept, false);
+        }
+    }
+    (kept, true)
+}
+
+fn taken(text: &str, left: &mut usize) -> (String, bool) {
+    match text.char_indices().nth(*left) {
+        Some((end, _)) => {
+            *left = 0;
+            (text[..end].to_owned(), false)
+        }
+        None => {
+            *left -= text.chars().count();
+            (text.to_owned(), true)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(text: &str) -> Span {
+        Span::Text(text.to_owned())
+    }
+
+    fn code(text: &str) -> Span {
+        Span::Code(text.to_owned())
+    }
+
+    fn strong(text: &str) -> Span {
+        Span::Strong(text.to_owned())
+    }
+
+    #[test]
+    fn a_comment_is_read_as_it_is_meant() {
+        let comment = "Ran `fix-bug`: **failed** after 2 s.\nSecond line.\n\nLast lines:\n\n````text\n```\n/close\n\
+                       ````\n\nHost `` a`b ``.";
+        assert_eq!(
+            blocks(comment),
+            [
+                Block::Paragraph(vec![
+                    text("Ran "),
+                    code("fix-bug"),
+                    text(": "),
+                    strong("failed"),
+                    text(" after 2 s."),
+                    Span::Break,
+                    text("Second line."),
+                ]),
+                Block::Paragraph(vec![text("Last lines:")]),
+                Block::Code("```\n/close".to_owned()),
+                Block::Paragraph(vec![text("Host "), code("a`b"), text(".")]),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_closed_is_text_or_goes_on_to_the_end() {
+        assert_eq!(spans("a `b"), [text("a `b")]);
+        assert_eq!(spans("a ``b`c` d"), [text("a ``b"), code("c"), text(" d")]);
+        assert_eq!(spans("**a** **b"), [strong("a"), text(" "), text("**"), text("b")]);
+        assert_eq!(spans("**2 of `x`** y"), [strong("2 of "), code("x"), text(" y")]);
+        assert_eq!(spans("`**`"), [code("**")]);
+        assert_eq!(spans("` `"), [code(" ")]);
+        assert_eq!(blocks("```\na\n\nb"), [Block::Code("a\n\nb".to_owned())]);
+        assert_eq!(blocks("``` a`b"), [Block::Paragraph(vec![text("``` a`b")])]);
+        assert_eq!(blocks("~~~\n```\n~~~"), [Block::Code("```".to_owned())]);
+        assert_eq!(blocks("\n\n"), []);
+    }
+
+    #[test]
+    fn a_cut_keeps_the_beginning() {
+        let all = blocks("one `two`\n\n```\nthree\n```\n\nfour");
+        assert_eq!(shortened(&all, 16), (all.clone(), false));
+        let (kept, cut) = shortened(&all, 9);
+        assert!(cut);
+        let first = Block::Paragraph(vec![text("one "), code("two")]);
+        assert_eq!(kept, [first, Block::Code("th".to_owned())]);
+    }
+
+    proptest! {
+        /// Whatever stands between fences that are long enough is one block of code, unchanged.
+        #[test]
+        fn nothing_leaves_its_fence(output in "(`{0,5}|~~~|@all|\n|\\*\\*|[a-z ]{0,3}){0,30}") {
+            let output = output.trim_matches('\n').to_owned();
+            let longest = output.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+            let fence = "`".repeat(longest.max(2) + 1);
+            let found = blocks(&format!("before\n\n{fence}text\n{output}\n{fence}\n\nafter"));
+            let code = Block::Code(output);
+            prop_assert_eq!(
+                found,
+                [Block::Paragraph(vec![text("before")]), code, Block::Paragraph(vec![text("after")])]
+            );
+        }
+
+        /// No character of the text is lost but marks, and a cut is never longer than asked for.
+        #[test]
+        fn cuts_stay_within_their_limit(comment in "[`*a \n~]{0,60}", limit in 0_usize..40) {
+            let (kept, _) = shortened(&blocks(&comment), limit);
+            let of_span = |span: &Span| match span {
+                Span::Text(text) | Span::Strong(text) | Span::Code(text) => text.chars().count(),
+                Span::Break => 0,
+            };
+            let count: usize = kept.iter().map(|block| match block {
+                Block::Code(text) => text.chars().count(),
+                Block::Paragraph(spans) => spans.iter().map(of_span).sum(),
+            }).sum();
+            prop_assert!(count <= limit);
+        }
+    }
+}
