@@ -1,6 +1,6 @@
 //! `agent-smith demo`: the whole thing on one machine with nothing installed.
 //!
-//! A simulated platform with tickets on it, the embedded store, the real server and real pipelines. `stage` sets it
+//! Four simulated platforms with tickets on them, the embedded store, the real server and real pipelines. `stage` sets it
 //! up, `view` shows it in the terminal. What must stay true: it touches nothing outside a directory of its own in the
 //! system's temporary directory and removes that at the end, also when nobody reads any more what it prints.
 
@@ -20,13 +20,14 @@ use crate::config::Env;
 use crate::platform::http::Settings;
 use crate::shutdown::Signals;
 use crate::sim::board::Board;
-use crate::sim::github::{self, SimOptions};
 use crate::store::embedded::EmbeddedStore;
 use crate::telemetry::Format;
 
+mod platforms;
 mod stage;
 mod view;
 
+use platforms::Platforms;
 use stage::{FIRST_TICKETS, Stage};
 use view::View;
 
@@ -79,8 +80,8 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
     let mut signals =
         Signals::listen().and_then(Signals::also_hangup).context("taking over the signals that end it")?;
     let board = view.board().clone();
-    let sim = github::serve(board.clone(), SimOptions::default()).await.context("starting the simulated GitHub")?;
-    let stage = Stage::set(board, &sim, directory)?;
+    let platforms = Platforms::start(&board).await?;
+    let stage = Stage::set(board, &platforms, directory)?;
     let host = host_name();
     let app = App::start(app::Options {
         config: stage.config(),
@@ -94,7 +95,7 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
         listener,
     })
     .await?;
-    view.introduce(&sim, app.address);
+    view.introduce(&platforms.pages(), app.address);
     stage.open_first_tickets()?;
     let signal = tokio::select! {
         signal = signals.next() => Some(signal),
@@ -109,7 +110,7 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
         _in_time = app.stop() => ExitCode::SUCCESS,
         _second = signals.next() => ExitCode::FAILURE,
     };
-    sim.stop().await;
+    platforms.stop().await;
     Ok((view, exit))
 }
 

@@ -1,12 +1,12 @@
-//! What the demo plays: two projects, their pipelines, and people who open tickets.
+//! What the demo plays: the pipelines of four projects, and people who open tickets.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
+use super::platforms::{BILLING, OPERATIONS, Platforms, SHOP, WEBSITE};
 use crate::config::{self, Env, Live};
-use crate::sim::SimServer;
 use crate::sim::board::{Board, NewTicket};
 
 /// Tickets that are there when the demo begins.
@@ -14,16 +14,16 @@ pub(super) const FIRST_TICKETS: usize = 6;
 
 /// Tracker, title, trigger label. The first [`FIRST_TICKETS`] are there at once.
 const TICKETS: [(&str, &str, &str); 10] = [
-    ("acme/shop-api", "Checkout fails for an empty cart", "agent-smith"),
-    ("acme/shop-api", "Add a health probe for the payment service", "feature"),
-    ("acme/website", "Footer shows the wrong year", "agent-smith"),
-    ("acme/shop-api", "Check the session cookies", "security-review"),
-    ("acme/website", "Search box loses its text on reload", "agent-smith"),
-    ("acme/shop-api", "Rounding error in the VAT of small orders", "agent-smith"),
-    ("acme/website", "Offer the newsletter in French", "feature"),
-    ("acme/shop-api", "Retry the stock service once before giving up", "feature"),
-    ("acme/website", "Contact form accepts no plus sign in addresses", "agent-smith"),
-    ("acme/shop-api", "Review the upload of pictures", "security-review"),
+    (SHOP, "Checkout fails for an empty cart", "agent-smith"),
+    (WEBSITE, "Footer shows the wrong year", "agent-smith"),
+    (BILLING, "Rounding error in the VAT of small orders", "agent-smith"),
+    (OPERATIONS, "Check the session cookies", "security-review"),
+    (SHOP, "Add a health probe for the payment service", "feature"),
+    (OPERATIONS, "Rotate the certificate of the mail relay", "agent-smith"),
+    (WEBSITE, "Offer the newsletter in French", "feature"),
+    (BILLING, "Retry the bank service once before giving up", "feature"),
+    (WEBSITE, "Contact form accepts no plus sign in addresses", "agent-smith"),
+    (SHOP, "Review the upload of pictures", "security-review"),
 ];
 
 /// The board and the configuration that works on it.
@@ -33,13 +33,10 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Puts the trackers on the board and reads the configuration for them.
-    pub(super) fn set(board: Board, sim: &SimServer, directory: &Path) -> anyhow::Result<Self> {
-        for tracker in ["acme/shop-api", "acme/website"] {
-            board.add_tracker(tracker)?;
-        }
-        let text = configuration(sim, directory);
-        let loaded = config::parse("demo", &text, &Env::from_iter([("GITHUB_TOKEN", "simulated-github-token")]))
+    /// Reads the configuration for the platforms.
+    pub(super) fn set(board: Board, platforms: &Platforms, directory: &Path) -> anyhow::Result<Self> {
+        let text = configuration(platforms, directory);
+        let loaded = config::parse("demo", &text, &Env::from_iter(Platforms::environment()))
             .map_err(|broken| anyhow!("{broken}"))
             .context("reading the demo's own configuration")?;
         Ok(Self { board, config: Live::fixed(loaded.config) })
@@ -74,26 +71,10 @@ impl Stage {
 }
 
 /// What an operator would write, with steps that take a moment so that a person can watch.
-fn configuration(sim: &SimServer, directory: &Path) -> String {
-    let project = |name: &str| {
-        format!(
-            "  {name}:
-    tickets: {{ type: GitHub, url: \"https://github.com/acme/{name}\", api_url: \"{api}\", auth: token }}
-    pipeline: fix-bug
-    github_trigger:
-      default_pipeline: fix-bug
-      pipeline_from_label:
-        agent-smith: fix-bug
-        feature: add-feature
-        security-review: security-scan
-    polling: {{ enabled: true, interval_seconds: 2, jitter_percent: 20 }}
-",
-            api = sim.api_url()
-        )
-    };
+fn configuration(platforms: &Platforms, directory: &Path) -> String {
     format!(
         "projects:
-{}{}pipelines:
+{}pipelines:
   fix-bug:
     timeout_seconds: 60
     steps:
@@ -112,8 +93,7 @@ agent:
   data_dir: \"{}\"
   queue: {{ max_parallel_jobs: 2, shutdown_grace_seconds: 1 }}
 ",
-        project("shop-api"),
-        project("website"),
+        platforms.projects(),
         directory.display()
     )
 }

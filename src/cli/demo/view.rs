@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use crate::cli::output::{Output, shortened, takes_colour};
 use crate::config::Env;
 use crate::lifecycle::Lifecycle;
-use crate::sim::SimServer;
 use crate::sim::board::{Board, Event, TicketView, What};
 
 /// Columns for the ticket's title, so that nearly every line stays below a hundred characters.
@@ -43,12 +42,12 @@ impl View {
     }
 
     /// Says what is there and where to look.
-    pub(super) fn introduce(&mut self, sim: &SimServer, server: SocketAddr) {
-        self.out.line("agent-smith demo: a simulated GitHub, the embedded store and real pipelines on this machine\n");
-        for tracker in self.board.trackers() {
-            self.out.line(format_args!("  tickets   {}", sim.page_url(&tracker.name)));
+    pub(super) fn introduce(&mut self, pages: &[(&str, String)], server: SocketAddr) {
+        self.out.line("agent-smith demo: four simulated platforms, the embedded store and real pipelines\n");
+        for (platform, page) in pages {
+            self.out.line(format_args!("  {platform:<13} {page}"));
         }
-        self.out.line(format_args!("  health    http://{server}/health\n"));
+        self.out.line(format_args!("  {:<13} http://{server}/health\n", "health"));
         self.out.line("People put a trigger label on tickets; agent-smith finds, claims, runs and answers them.");
         self.out.line("Ctrl-C ends the demo and leaves nothing behind.\n");
         let heading = format!("{:>7}  {:<9} {:<4} {:<TITLE$}  what happens", "time", "project", "no", "ticket");
@@ -157,6 +156,7 @@ fn labelled(ticket: &TicketView) -> String {
 /// What a comment says in a line, without its markup: after a failure the reason, which is its second paragraph, without
 /// the command that failed.
 fn gist(body: &str) -> String {
+    let body = without_tags(body);
     let mut paragraphs = body.lines().filter(|line| !line.trim().is_empty());
     let first = paragraphs.next().unwrap_or_default();
     let line = if first.contains("failed") { paragraphs.next().unwrap_or(first) } else { first };
@@ -165,4 +165,16 @@ fn gist(body: &str) -> String {
         _ => line.strip_prefix("agent-smith ran ").unwrap_or(line).to_owned(),
     };
     shortened(&line.replace(['*', '`'], ""), REASON)
+}
+
+/// Azure DevOps keeps comments as HTML: a paragraph a line, without the tags.
+fn without_tags(body: &str) -> String {
+    if !body.starts_with('<') {
+        return body.to_owned();
+    }
+    let mut text = String::new();
+    for piece in body.replace("</p>", "\n").split('<') {
+        text.push_str(piece.split_once('>').map_or(piece, |(_, after)| after));
+    }
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&")
 }
