@@ -37,9 +37,9 @@ const NEXT_TICKET: Duration = Duration::from_secs(8);
 const MOST_TICKETS: usize = 60;
 
 const NOTES: &str = "\
-Starts a simulated GitHub with tickets on it and the real server with the embedded store, both on this machine only,
-and shows every ticket on its way from label to result. Needs no configuration, no token and no network. Everything
-lies in a temporary directory that goes away with the demo. Ctrl-C ends it.
+Starts four simulated platforms with tickets on them and the real server with the embedded store, on this machine
+only, and shows every ticket on its way from label to result. Needs no configuration, no token and no network.
+Everything lies in a temporary directory that goes away with the demo. Ctrl-C ends it.
 
 Example:
   agent-smith demo --once > demo.txt               six tickets, then the end";
