@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use rand::RngExt;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::availability::Availability;
@@ -103,14 +103,14 @@ impl Leader {
         info!(lease.name = self.name.as_str(), lease.holder = self.holder, "leading the {}", self.name.as_str());
         self.report(State::Up, "leading");
         let term = CancellationToken::new();
-        let mut running = AbortOnDrop(tokio::spawn(work(term.clone())));
+        let mut running = AbortOnDropHandle::new(tokio::spawn(work(term.clone())));
         let (end, trusted_until) = self.hold(asked_at, times, stop, &mut running).await;
         term.cancel();
-        if end != End::WorkEnded && timeout_at(trusted_until + margin(times), &mut running.0).await.is_err() {
+        if end != End::WorkEnded && timeout_at(trusted_until + margin(times), &mut running).await.is_err() {
             warn!(lease.name = self.name.as_str(), "work did not end with its term and was aborted");
-            running.0.abort();
+            running.abort();
             // Only an aborted task is over; competing again, or giving the lease up, must wait for that.
-            let _ = (&mut running.0).await;
+            let _ = (&mut running).await;
         }
         self.step_down(end).await;
         if end == End::WorkEnded {
@@ -128,14 +128,14 @@ impl Leader {
         asked_at: Instant,
         times: config::Leader,
         stop: &CancellationToken,
-        running: &mut AbortOnDrop,
+        running: &mut AbortOnDropHandle<()>,
     ) -> (End, Instant) {
         let mut trusted_until = trusted_until(asked_at, times);
         let mut renew_at = asked_at + times.renew;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return (End::Stop, trusted_until),
-                _ = &mut running.0 => return (End::WorkEnded, trusted_until),
+                _ = &mut *running => return (End::WorkEnded, trusted_until),
                 () = tokio::time::sleep_until(renew_at.min(trusted_until)) => {}
             }
             let asked_at = Instant::now();
@@ -207,13 +207,4 @@ fn trusted_until(asked_at: Instant, times: config::Leader) -> Instant {
 /// What is kept back for work that has to end and for clocks that run at different speeds.
 fn margin(times: config::Leader) -> Duration {
     (times.lease / 6).min(Duration::from_secs(5))
-}
-
-/// Work must not outlive the leader that started it, however the leader ends.
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

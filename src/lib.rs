@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Leaves that know nobody: `health`, `shutdown`, `runner`, `telemetry`; `availability` watches the store for all
-//! loops. `sim` is what `agent-smith demo` and the tests talk to in place of the real platforms.
+//! loops, `project_health` says how each tracker does. `sim` is what `agent-smith demo` and the tests talk to in place of the real platforms.
 
 // Every dependency is used by the library; one that no longer is fails the build.
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
@@ -33,6 +33,7 @@ pub mod lifecycle;
 pub mod pipeline;
 pub mod platform;
 pub mod poll;
+pub mod project_health;
 pub mod runner;
 pub mod shutdown;
 pub mod sim;

@@ -19,8 +19,10 @@ use crate::platform::registry::Trackers;
 use crate::shutdown::Shutdown;
 use crate::store::{Error, Store};
 
+mod end;
 mod heartbeat;
 mod run_job;
+mod show;
 mod write;
 
 /// Pause after an error of the store that is no outage, so that it cannot make a busy loop.

@@ -1,68 +1,32 @@
 //! One job's life: read the ticket, show InProgress, run the pipeline, show the result.
 //!
-//! What must stay true: whatever happens, the job ends in exactly one of finish, hand back, or abandon (the lease is
+//! `end` is how a job leaves, `show` what is written about it. //! What must stay true: whatever happens, the job ends in exactly one of finish, hand back, or abandon (the lease is
 //! somebody else's); a result is recorded in the store before it is shown, so a crash in between shows it again and
 //! never runs the steps again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::heartbeat;
+use super::end::{self, End, LATER};
 use super::write::GivenUp;
 use super::{Parts, SOURCE};
+use super::{heartbeat, show};
 use crate::claim::carries_trigger;
 use crate::clock;
 use crate::config::{Pipeline, Project, Retry};
 use crate::job::{AskedBy, JobLease, MAX_ATTEMPTS, RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::{Outcome, RunReport, RunRequest, Stop, StopReason, report};
-use crate::platform::{self, Comment, Platform};
-use crate::poll;
+use crate::platform::Platform;
 use crate::store::ReleaseReason;
 use crate::ticket::Ticket;
-
-/// Pause before a job is offered again whose project or platform is of no use right now.
-const LATER: Duration = Duration::from_secs(30);
 
 /// A job older than this is not kept waiting for a project that is not in the file: an edit that was a mistake, or one
 /// that spreads over the replicas, is over by then.
 const WITHOUT_PROJECT: Duration = Duration::from_secs(300);
-
-/// How a job leaves this consumer.
-#[derive(Debug)]
-enum End {
-    /// Over: it leaves the queue.
-    Finish,
-    /// Somebody tries again, after a pause.
-    HandBack(ReleaseReason, Duration),
-    /// It is somebody else's: touch nothing.
-    Abandon,
-}
-
-impl From<GivenUp> for End {
-    fn from(given_up: GivenUp) -> Self {
-        match given_up {
-            GivenUp::LeaseLost => Self::Abandon,
-            GivenUp::Shutdown => Self::HandBack(ReleaseReason::HandedBack, Duration::ZERO),
-            GivenUp::Later(pause, error) => {
-                debug!(%error, "the platform does not answer; the job is handed back");
-                Self::HandBack(ReleaseReason::HandedBack, pause)
-            }
-            GivenUp::Refused(platform::Error::NotFound { what, .. } | platform::Error::Moved { what, .. }) => {
-                warn!("{what} is not there any more; its job is dropped");
-                Self::Finish
-            }
-            GivenUp::Refused(error) => {
-                debug!(%error, "the platform refuses; the job is handed back and tried again until somebody helps");
-                Self::HandBack(ReleaseReason::HandedBack, LATER)
-            }
-        }
-    }
-}
 
 /// Carries out one taken job, whatever happens.
 pub(super) async fn run_job(parts: Parts, lease: JobLease) {
@@ -73,8 +37,10 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease) {
     );
     async {
         let stop = Stop::default();
-        let beat =
-            AbortOnDrop(tokio::spawn(heartbeat::keep(parts.clone(), lease.clone(), stop.clone()).in_current_span()));
+        // The heartbeat must not outlive the job, however the job's task ends.
+        let beat = AbortOnDropHandle::new(tokio::spawn(
+            heartbeat::keep(parts.clone(), lease.clone(), stop.clone()).in_current_span(),
+        ));
         let end = match (JobRun { parts: &parts, lease: &lease, stop: &stop }).carry_out().await {
             Ok(end) => {
                 if matches!(end, End::Finish) {
@@ -83,49 +49,21 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease) {
                 end
             }
             Err(given_up) => {
-                complain(&parts, &lease, &given_up);
+                end::complain(&parts, &lease, &given_up);
                 given_up.into()
             }
         };
-        leave(&parts, &lease, end).await;
+        end::leave(&parts, &lease, end).await;
         drop(beat);
     }
     .instrument(span)
     .await;
 }
 
-/// What keeps jobs of a project from going on is told once, on its line on `/health`, and not for each job at each
-/// attempt.
-fn complain(parts: &Parts, lease: &JobLease, given_up: &GivenUp) {
-    match given_up {
-        GivenUp::Refused(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => {}
-        GivenUp::Refused(error) | GivenUp::Later(_, error) => {
-            poll::report(&parts.health, SOURCE, &lease.job.key.project, Some(error));
-        }
-        GivenUp::LeaseLost | GivenUp::Shutdown => {}
-    }
-}
-
-async fn leave(parts: &Parts, lease: &JobLease, end: End) {
-    debug!(?end, "leaving the job");
-    let left = match end {
-        End::Finish => parts.store.finish(lease).await,
-        End::HandBack(reason, pause) => parts.store.release(lease, reason, pause).await,
-        End::Abandon => return info!("left to its new owner"),
-    };
-    match left {
-        Ok(true) => {}
-        Ok(false) => info!("the job was somebody else's already"),
-        Err(error) => {
-            parts.availability.report(&error);
-            warn!(%error, "could not sign the job off; its lease lapses and the next consumer finds it finished");
-        }
-    }
-}
-
-struct JobRun<'a> {
-    parts: &'a Parts,
-    lease: &'a JobLease,
+/// A job in the hands of this consumer. `show` has what it writes to the ticket.
+pub(super) struct JobRun<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) lease: &'a JobLease,
     stop: &'a Stop,
 }
 
@@ -196,7 +134,7 @@ impl JobRun<'_> {
         if let Some(reason) = taken_back(project, self.lease.job.asked_by, ticket)
             && !lifecycle.is_some_and(Lifecycle::is_terminal)
         {
-            info!("{}: the job is dropped unrun", words(reason));
+            info!("{}: the job is dropped unrun", reason);
             self.transition(platform, None).await?;
             return Ok(Some(End::Finish));
         }
@@ -254,19 +192,12 @@ impl JobRun<'_> {
         log_end(report);
         match report.verdict() {
             Some(verdict) => {
-                let comment = report::comment(report, &self.secrets());
+                let comment = report::comment(report, &show::secrets(&self.parts.config.current()));
                 self.conclude(platform, RunResult { verdict, comment }).await
             }
             None if report.outcome == Outcome::Stopped(StopReason::ShuttingDown) => self.put_back(platform).await,
             None => Ok(End::Abandon),
         }
-    }
-
-    /// Every token of the configuration: a step may have got hold of one, and its output is about to be published.
-    fn secrets(&self) -> Vec<String> {
-        let config = self.parts.config.current();
-        let credentials = config.projects.values().filter_map(|project| project.tracker.credentials.as_ref());
-        credentials.map(|credentials| credentials.token.expose_secret().to_owned()).collect()
     }
 
     /// Resolves when the run must end: the process ends, also while the platform hangs, or the ticket says so.
@@ -312,58 +243,6 @@ impl JobRun<'_> {
         }
         Ok(End::HandBack(ReleaseReason::HandedBack, Duration::ZERO))
     }
-
-    /// Records the result, then shows it. The first recorded one stands.
-    async fn conclude(&self, platform: &dyn Platform, result: RunResult) -> Result<End, GivenUp> {
-        let standing = loop {
-            if !self.parts.still_ours(self.lease).await {
-                return Err(GivenUp::LeaseLost);
-            }
-            match self.parts.store.record_result(self.lease, &result).await {
-                Ok(standing) => break standing,
-                Err(error) => {
-                    self.parts.availability.report(&error);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            }
-        };
-        match standing {
-            Some(standing) => self.show(platform, &standing).await,
-            None => Err(GivenUp::LeaseLost),
-        }
-    }
-
-    async fn show(&self, platform: &dyn Platform, result: &RunResult) -> Result<End, GivenUp> {
-        let to = match result.verdict {
-            Verdict::Done => Some(Lifecycle::Done),
-            Verdict::Failed => Some(Lifecycle::Failed),
-            Verdict::Cancelled => None,
-        };
-        self.transition(platform, to).await?;
-        self.comment(platform, result).await?;
-        Ok(End::Finish)
-    }
-
-    async fn transition(&self, platform: &dyn Platform, to: Option<Lifecycle>) -> Result<(), GivenUp> {
-        self.parts.insist(self.lease, || platform.transition(self.lease, to)).await.map(drop)
-    }
-
-    /// A platform that refuses the comment does not keep the ticket from its label. A comment that may have arrived
-    /// although its answer did not is looked for before it is written again.
-    async fn comment(&self, platform: &dyn Platform, result: &RunResult) -> Result<(), GivenUp> {
-        let marker = format!("run {}", self.lease.job.run_id);
-        let comment = |may_exist| Comment { marker: marker.clone(), body: result.comment.clone(), may_exist };
-        let (fresh, again) = (comment(false), comment(true));
-        let mut tried = self.lease.attempt > 1 || self.lease.earlier_result.is_some();
-        let write = || platform.comment(self.lease, if std::mem::replace(&mut tried, true) { &again } else { &fresh });
-        match self.parts.insist(self.lease, write).await {
-            Err(GivenUp::Refused(error)) => {
-                warn!(%error, "the platform refuses the comment; the label says it alone");
-                Ok(())
-            }
-            other => other,
-        }
-    }
 }
 
 /// Why a ticket asks for its run no more, if so.
@@ -383,35 +262,17 @@ fn claimed_ago(run_id: &str) -> Duration {
     Duration::from_millis(clock::unix_millis()).saturating_sub(Duration::new(seconds, nanos))
 }
 
-fn words(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::TicketClosed => "the ticket was closed",
-        StopReason::TriggerRemoved => "the trigger label was removed",
-        StopReason::ShuttingDown => "the process ends",
-        StopReason::LeaseLost => "the lease is lost",
-    }
-}
-
 fn log_end(report: &RunReport) {
     let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
     match &report.outcome {
         Outcome::Done => info!(duration_ms, "run ended: done"),
         Outcome::Failed(failure) => info!(duration_ms, "run ended: failed, {failure}"),
-        Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", words(*reason)),
+        Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", reason),
     }
 }
 
 fn failed(comment: String) -> RunResult {
     RunResult { verdict: Verdict::Failed, comment }
-}
-
-/// The heartbeat must not outlive the job, however the job's task ends.
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use crate::job::{ClaimLock, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::registry::Trackers;
 use crate::platform::{self, Listing, Platform};
-use crate::poll::{self, Spokesman};
+use crate::project_health::{self, Spokesman};
 use crate::runner;
 use crate::store::{self, Store};
 use crate::ticket::{Candidate, Ticket, TicketKey};
@@ -128,7 +128,7 @@ impl Parts {
             listed = self.list(&project, state) => listed,
             () = self.stop.cancelled() => return Ok(0),
         };
-        poll::report(&self.health, state.label(), &project.name, listed.as_ref().err());
+        project_health::report(&self.health, state.label(), &project.name, listed.as_ref().err());
         let Ok((platform, candidates)) = listed else { return Ok(0) };
         let mut repaired = 0;
         for candidate in self.without_job(config, &project, candidates).await? {
@@ -148,7 +148,7 @@ impl Parts {
 
     async fn list(&self, project: &Project, state: Lifecycle) -> platform::Result<(Arc<dyn Platform>, Vec<Candidate>)> {
         let platform = self.trackers.of(project)?;
-        let candidates = poll::project::list(platform.as_ref(), Listing::Lifecycle(state)).await?;
+        let candidates = platform::list_in_time(platform.as_ref(), Listing::Lifecycle(state)).await?;
         Ok((platform, candidates))
     }
 

@@ -137,12 +137,14 @@ impl RunReport {
 }
 
 /// Completes "stopped because ...".
-pub(super) fn reason_in_words(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::TriggerRemoved => "the trigger label was removed",
-        StopReason::TicketClosed => "the ticket was closed",
-        StopReason::ShuttingDown => "the server is shutting down",
-        StopReason::LeaseLost => "another server has taken the job over",
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TriggerRemoved => "the trigger label was removed",
+            Self::TicketClosed => "the ticket was closed",
+            Self::ShuttingDown => "the server is shutting down",
+            Self::LeaseLost => "another server has taken the job over",
+        })
     }
 }
 

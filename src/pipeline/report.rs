@@ -6,9 +6,7 @@
 //! [`MAX_CHARS`]. Converters to other formats must honour fences and code spans of more than the usual backticks.
 
 use super::capture::readable;
-use super::outcome::{
-    FailureCause, Outcome, RunReport, StopReason, cause_in_words, duration_in_words, reason_in_words,
-};
+use super::outcome::{FailureCause, Outcome, RunReport, StopReason, cause_in_words, duration_in_words};
 use crate::job::MAX_ATTEMPTS;
 use crate::lifecycle::Lifecycle;
 
@@ -42,7 +40,7 @@ pub fn comment<S: AsRef<str>>(report: &RunReport, secrets: &[S]) -> String {
     )];
     match &report.outcome {
         Outcome::Done => {}
-        Outcome::Stopped(reason) => parts.push(format!("Stopped because {}.", reason_in_words(*reason))),
+        Outcome::Stopped(reason) => parts.push(format!("Stopped because {}.", reason)),
         Outcome::Failed(failure) => {
             let place = match &failure.step {
                 Some((index, line)) => format!("Step {} of {} ({})", index + 1, report.steps, span(line)),
@@ -101,7 +99,7 @@ pub fn unknown_pipeline(pipeline: &str) -> String {
 
 /// The comment for a job that was taken back before its run began.
 pub fn cancelled_before_start(pipeline: &str, reason: StopReason) -> String {
-    let (pipeline, reason) = (code_span(pipeline), reason_in_words(reason));
+    let pipeline = code_span(pipeline);
     format!("agent-smith did not start pipeline {pipeline}: **cancelled**, because {reason}.")
 }
 

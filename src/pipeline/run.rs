@@ -16,7 +16,7 @@ use tracing::{Instrument, debug, error, warn};
 
 use super::capture::Capture;
 use super::logs::Logs;
-use super::outcome::{Failure, FailureCause, Outcome, RunReport, Stop, StopReason, cause_in_words, reason_in_words};
+use super::outcome::{Failure, FailureCause, Outcome, RunReport, Stop, StopReason, cause_in_words};
 use super::steps::{self, Surroundings};
 use super::supervise::client::Ended;
 use super::supervise::strangers;
@@ -263,7 +263,7 @@ fn in_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
         Outcome::Failed(failure) => format!("failed: {}", cause_in_words(&failure.cause)),
-        Outcome::Stopped(reason) => format!("stopped: {}", reason_in_words(*reason)),
+        Outcome::Stopped(reason) => format!("stopped: {}", reason),
     }
 }
 

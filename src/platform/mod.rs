@@ -20,7 +20,10 @@ pub mod github;
 pub mod gitlab;
 pub mod http;
 pub mod jira;
+mod listing;
 pub mod registry;
+
+pub use listing::list_in_time;
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -12,11 +12,11 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use super::report;
 use crate::config::{Live, Project, Tracker};
 use crate::health::{Health, State};
 use crate::platform::registry::Trackers;
 use crate::platform::{Access, Error, Result};
+use crate::project_health::report;
 use crate::runner::Tick;
 
 /// The name under which a finding is reported.

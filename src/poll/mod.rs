@@ -16,10 +16,10 @@ use tracing::{debug, error};
 
 use crate::availability::Availability;
 use crate::claim::ClaimService;
-use crate::clock;
 use crate::config::{Config, Live, Project};
-use crate::health::{Health, State};
+use crate::health::Health;
 use crate::platform::registry::Trackers;
+use crate::project_health::{self, Spokesman};
 use crate::runner::{self, Tick};
 
 pub mod access;
@@ -168,56 +168,7 @@ async fn poll(parts: &Parts, config: &Config, project: &Project, stop: &Cancella
     );
     // A poll that was cut short knows nothing new.
     if !stop.is_cancelled() {
-        report(&parts.health, SOURCE, &project.name, outcome.failures.first());
+        project_health::report(&parts.health, SOURCE, &project.name, outcome.failures.first());
     }
     outcome
-}
-
-/// Says on `/health` how a project's tracker is doing, as `source` sees it.
-pub fn report(health: &Health, source: &'static str, project: &str, failure: Option<&crate::platform::Error>) {
-    let name = format!("project:{project}");
-    match failure {
-        None => health.note_as(source, &name, State::Up, ""),
-        Some(error) => health.note_as(source, &name, State::Degraded, complaint(error)),
-    }
-}
-
-/// The error in words that stay the same while nothing changes: what counts down would be a change each time.
-fn complaint(error: &crate::platform::Error) -> String {
-    match error {
-        crate::platform::Error::RateLimited { retry_after, reason } => {
-            format!("rate limited ({reason}) until about {} UTC", clock::utc_minute_in(*retry_after))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// Takes what `source` said of projects back when a term ends, however it ends: who leads no more does not know.
-pub(crate) struct Spokesman {
-    pub(crate) health: Health,
-    pub(crate) source: &'static str,
-}
-
-impl Drop for Spokesman {
-    fn drop(&mut self) {
-        self.health.take_back_all(self.source);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::platform::Error;
-
-    #[test]
-    fn a_wait_that_counts_down_is_no_change() {
-        let said = |seconds| {
-            let retry_after = Duration::from_secs(seconds);
-            complaint(&Error::RateLimited { retry_after, reason: "primary limit".to_owned() })
-        };
-        // The same moment, seen a second later; at the turn of a minute the text changes once.
-        let texts: std::collections::HashSet<String> = (0..30).map(|later| said(1800 - later)).collect();
-        assert!(texts.len() <= 2, "{texts:?}");
-        assert!(said(1800).starts_with("rate limited (primary limit) until about "));
-    }
 }

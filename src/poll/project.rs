@@ -5,18 +5,14 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::claim::{self, Claim, ClaimService, Judgement, Rejection, judge};
 use crate::config::{Config, Project};
 use crate::lifecycle::Lifecycle;
-use crate::platform::{self, Listing, Platform};
+use crate::platform::{self, Listing, Platform, list_in_time};
 use crate::ticket::Candidate;
-
-/// A listing that takes longer is given up and tried again in the next cycle.
-const LISTING_LIMIT: Duration = Duration::from_secs(20);
 
 /// What one poll of a project came to.
 #[derive(Debug, Default)]
@@ -56,9 +52,9 @@ impl Outcome {
 pub async fn find_candidates(project: &Project, platform: &dyn Platform) -> (Vec<Candidate>, Vec<platform::Error>) {
     let triggers = project.trigger.labels();
     let discovery = async {
-        if triggers.is_empty() { Ok(Vec::new()) } else { list(platform, Listing::Discovery(&triggers)).await }
+        if triggers.is_empty() { Ok(Vec::new()) } else { list_in_time(platform, Listing::Discovery(&triggers)).await }
     };
-    let catch_up = list(platform, Listing::Lifecycle(Lifecycle::Pending));
+    let catch_up = list_in_time(platform, Listing::Lifecycle(Lifecycle::Pending));
     let (discovered, pending) = tokio::join!(discovery, catch_up);
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut failures = Vec::new();
@@ -70,15 +66,6 @@ pub async fn find_candidates(project: &Project, platform: &dyn Platform) -> (Vec
         }
     }
     (candidates, failures)
-}
-
-/// A listing with its time limit.
-///
-/// # Errors
-/// The platform's, and [`platform::Error::Transport`] when the time is over.
-pub async fn list(platform: &dyn Platform, listing: Listing<'_>) -> platform::Result<Vec<Candidate>> {
-    let late = |_| Err(platform::Error::Transport(format!("listing took longer than {} s", LISTING_LIMIT.as_secs())));
-    timeout(LISTING_LIMIT, platform.list(listing)).await.unwrap_or_else(late)
 }
 
 /// Polls one project. `stop` cuts a listing short, and is looked at between two claims.
