@@ -77,5 +77,6 @@ conformance! {
         recovery_is_limited_and_ends_a_wait,
         states_and_counts_tell_where_jobs_stand,
         many_states_come_in_order,
+        live_jobs_are_found_under_any_project,
     }
 }

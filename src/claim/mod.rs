@@ -100,7 +100,7 @@ impl ClaimService {
     }
 
     async fn claim_locked(&self, lock: &ClaimLock, request: &Request<'_>) -> Result<Claim, Error> {
-        if let Some(state) = self.live_job(request).await? {
+        if let Some(state) = live_job(self.store.as_ref(), request.config, request.project, request.ticket).await? {
             return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
         }
         let ticket = match request.platform.read(request.ticket).await {
@@ -124,12 +124,6 @@ impl ClaimService {
             return Ok(refusal);
         }
         self.enqueue(lock, request.platform, &ticket, job).await
-    }
-
-    /// Live under this project, or under another one that shares the tracker.
-    async fn live_job(&self, request: &Request<'_>) -> Result<Option<JobState>, Error> {
-        let keys = keys_on_tracker(request.config, request.project, request.ticket);
-        Ok(self.store.job_states(&keys).await?.into_iter().flatten().next())
     }
 
     /// Records the claim; why not, if it could not. Another project on the tracker has a lock of its own, and it may
@@ -231,6 +225,26 @@ pub fn keys_on_tracker(config: &Config, project: &Project, ticket: &str) -> Vec<
     let own = TicketKey::new(platform, &project.name, ticket);
     let others = neighbours(config, &project.tracker).filter(|other| other.name != project.name);
     std::iter::once(own).chain(others.map(|other| TicketKey::new(platform, &other.name, ticket))).collect()
+}
+
+/// The state of a ticket's live job: under this project, under another one that shares the tracker, or under a name that
+/// the file does not know any more, because a project that is renamed does not stop its runs.
+///
+/// # Errors
+/// When the store could not be asked.
+pub async fn live_job(
+    store: &dyn Store,
+    config: &Config,
+    project: &Project,
+    ticket: &str,
+) -> store::Result<Option<JobState>> {
+    let known = store.job_states(&keys_on_tracker(config, project, ticket)).await?;
+    if let Some(state) = known.into_iter().flatten().next() {
+        return Ok(Some(state));
+    }
+    let live = store.live_jobs(project.tracker.platform(), ticket).await?;
+    let unknown = live.into_iter().find(|(key, _)| !config.projects.contains_key(&key.project));
+    Ok(unknown.map(|(_, state)| state))
 }
 
 /// Releases a claim lock; it would expire by itself, so a failure is only worth a line.

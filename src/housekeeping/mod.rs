@@ -180,10 +180,10 @@ impl Parts {
         candidate: &Candidate,
         state: Lifecycle,
     ) -> store::Result<Option<Orphan>> {
-        let keys = keys_on_tracker(config, project, &candidate.id);
-        let Some(lock) = self.store.lock_claim(&keys[0]).await? else { return Ok(None) };
+        let key = TicketKey::new(platform.kind(), &project.name, &candidate.id);
+        let Some(lock) = self.store.lock_claim(&key).await? else { return Ok(None) };
         let looking = async {
-            if self.store.job_states(&keys).await?.into_iter().any(|job| job.is_some()) {
+            if claim::live_job(self.store.as_ref(), config, project, &candidate.id).await?.is_some() {
                 return Ok(None);
             }
             Ok::<_, store::Error>(Some(platform.read(&candidate.id).await))

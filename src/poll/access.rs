@@ -27,8 +27,9 @@ const AT_ONCE: usize = 8;
 const LIMIT: Duration = Duration::from_secs(20);
 /// Pause between two looks for projects that are new, changed, or due for another check.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Pause before a tracker that failed is checked again: soon enough for a person who has just mended it.
-const AGAIN: Duration = Duration::from_secs(60);
+/// Longest pause before a tracker that failed is checked again. The first one is [`PAUSE`], each further one twice as
+/// long: a passing failure is over at once, and a lasting one costs a request a minute.
+const LONGEST_AGAIN: Duration = Duration::from_secs(60);
 
 /// The loop.
 pub struct AccessCheck {
@@ -41,8 +42,8 @@ pub struct AccessCheck {
 
 struct Checked {
     tracker: Tracker,
-    /// When to check again; `None` when it was good.
-    again_at: Option<Instant>,
+    /// When to check again, and how long that pause was; `None` when it was good.
+    again: Option<(Instant, Duration)>,
 }
 
 impl AccessCheck {
@@ -56,7 +57,7 @@ impl AccessCheck {
         let now = Instant::now();
         let good = |project: &Project| {
             let known = self.checked.get(&project.name).filter(|known| known.tracker == project.tracker);
-            known.is_some_and(|known| known.again_at.is_none_or(|again_at| now < again_at))
+            known.is_some_and(|known| known.again.is_none_or(|(at, _)| now < at))
         };
         config.projects.values().filter(|project| !good(project)).cloned().collect()
     }
@@ -72,8 +73,13 @@ impl AccessCheck {
     }
 
     fn note(&mut self, project: &Project, access: &Result<Access>) {
-        let again_at = access.is_err().then(|| Instant::now() + AGAIN);
-        self.checked.insert(project.name.clone(), Checked { tracker: project.tracker.clone(), again_at });
+        let before = self.checked.get(&project.name).filter(|known| known.tracker == project.tracker);
+        let last = before.and_then(|known| known.again).map(|(_, pause)| pause);
+        let again = access.is_err().then(|| {
+            let pause = last.map_or(PAUSE, |last| (last * 2).min(LONGEST_AGAIN));
+            (Instant::now() + pause, pause)
+        });
+        self.checked.insert(project.name.clone(), Checked { tracker: project.tracker.clone(), again });
         match access {
             Ok(Access { summary, warning: None }) => {
                 debug!(project = project.name, "access is good: {summary}");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
-use crate::ticket::TicketKey;
+use crate::ticket::{PlatformKind, TicketKey};
 
 pub mod embedded;
 mod limits;
@@ -190,6 +190,9 @@ pub trait Store: Send + Sync + 'static {
     async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>>;
     /// For each ticket the state of its live job; a ticket with a heartbeat but no job counts as running.
     async fn job_states(&self, keys: &[TicketKey]) -> Result<Vec<Option<JobState>>>;
+    /// Every live job of a ticket on this platform, under whatever project's name: a project that was renamed or removed
+    /// from the file leaves its jobs behind under the old one. Costs time in proportion to all live jobs.
+    async fn live_jobs(&self, platform: PlatformKind, ticket: &str) -> Result<Vec<(TicketKey, JobState)>>;
     /// How long to wait before the absence of a job may be believed: zero when the store has had its data for at
     /// least `ttl`, or when nothing can have survived its start (embedded).
     async fn silence_counts_in(&self, ttl: Duration) -> Result<Duration>;

@@ -17,7 +17,11 @@ use agent_smith::ticket::{PlatformKind, TicketKey};
 use crate::support::world::{BOUND, Settings, TOKEN, World, eventually};
 use crate::{Backend, Stored, on_both_stores};
 
-on_both_stores!(two_projects_never_claim_one_ticket, a_recorded_result_is_shown_although_the_ticket_was_closed);
+on_both_stores!(
+    two_projects_never_claim_one_ticket,
+    a_recorded_result_is_shown_although_the_ticket_was_closed,
+    a_renamed_project_does_not_run_its_ticket_twice,
+);
 
 const TRACKER: &str = "org/api";
 
@@ -161,5 +165,38 @@ async fn a_replica_that_leads_no_more_takes_its_complaints_back() {
         (app.health.state_of("project:api") != Some(State::Degraded)).then_some(())
     })
     .await;
+    assert!(app.stop().await);
+}
+
+/// A project gets another name in the file while its job runs: the ticket is the same, and so is its one run.
+async fn a_renamed_project_does_not_run_its_ticket_twice(backend: Backend) {
+    let world = World::with(&["org/api"]).await;
+    let stored = backend.open();
+    let (runs, go) = (world.path("runs"), world.path("go"));
+    let step = format!("echo run >> {}; while [ ! -e {} ]; do sleep 0.05; done", runs.display(), go.display());
+    // The data must be older than the heartbeat TTL before silence counts, so that the scan is not merely waiting.
+    let settings = Settings { heartbeat_ttl_seconds: 3, ..Settings::steps(&[&step]) };
+    world.write_config(&Settings { projects: world.project("before", "org/api"), ..settings.clone() });
+    let number = world.ask("org/api", "Same ticket");
+    let app = world.start(stored.store.clone(), "one").await;
+    eventually("the step runs", async || (!world.lines("runs").is_empty()).then_some(())).await;
+
+    world.write_config(&Settings { projects: world.project("after", "org/api"), ..settings });
+    // Listings of stale and of enqueued tickets under the new name: several passes of both reconcilers.
+    let listed = |state: &str| {
+        let requests = world.sim.faults().requests();
+        requests.iter().filter(|one| one.method == "GET" && one.path_and_query.contains(state)).count()
+    };
+    eventually("the new name is known", async || app.health.state_of("project:after").map(|_| ())).await;
+    eventually("the data are old enough", async || {
+        stored.store.silence_counts_in(Duration::from_secs(3)).await.unwrap().is_zero().then_some(())
+    })
+    .await;
+    let before = listed("in-progress");
+    eventually("the scan has looked several times", async || (listed("in-progress") >= before + 4).then_some(())).await;
+    assert_eq!(world.lines("runs"), ["run"], "the scan took the old name's run for dead");
+    std::fs::write(&go, "").unwrap();
+    let ticket = world.ends("org/api", number, Lifecycle::Done).await;
+    assert_eq!((ticket.comments.len(), world.lines("runs").len()), (1, 1));
     assert!(app.stop().await);
 }

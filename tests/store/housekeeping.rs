@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use agent_smith::job::JobState::{Claiming, Queued, Running};
 use agent_smith::store::{QueueCounts, Recorded, Recovered, ReleaseReason, Store};
 
+use agent_smith::ticket::PlatformKind;
+
 use crate::fixture::{
     LONG, NEVER_WAITED_OUT, SHORT, WOKEN, drain, enqueue, eventually, key, new_job, record, take, take_now,
 };
@@ -112,4 +114,32 @@ pub(crate) async fn many_states_come_in_order(store: Arc<dyn Store>) {
     let live: Vec<usize> = (0..1_200).filter(|index| states[*index].is_some()).collect();
     assert_eq!(live, [7, 1190]);
     drain(&*store).await;
+}
+
+pub(crate) async fn live_jobs_are_found_under_any_project(store: Arc<dyn Store>) {
+    for (project, ticket) in [("p", "1"), ("q", "1"), ("p", "11"), ("p:1", "2"), ("p", "KEY-1"), ("p", "KEY*1")] {
+        enqueue(&*store, project, ticket).await;
+    }
+    let running = take(&*store, LONG).await;
+    let found = async |ticket: &str| {
+        let mut live = store.live_jobs(PlatformKind::GitHub, ticket).await.unwrap();
+        live.sort_by(|(a, _), (b, _)| a.cmp(b));
+        live
+    };
+    let state = |project: &str| if running.job.key.project == project { Running } else { Queued };
+    assert_eq!(found("1").await, [(key("p", "1"), state("p")), (key("q", "1"), state("q"))]);
+    assert_eq!(found("KEY-1").await, [(key("p", "KEY-1"), Queued)], "a dash is no range");
+    assert_eq!(found("KEY*1").await, [(key("p", "KEY*1"), Queued)], "a star is no pattern");
+    assert_eq!(found("*").await, []);
+    assert_eq!(store.live_jobs(PlatformKind::Jira, "1").await.unwrap(), []);
+    for number in 0..2_500 {
+        record(&*store, &new_job("many", &number.to_string())).await;
+    }
+    assert_eq!(found("2400").await, [(key("many", "2400"), Claiming)], "beyond one trip");
+    for claim in store.half_made_claims(Duration::ZERO, 3_000).await.unwrap() {
+        assert!(store.drop_claim(&claim.job).await.unwrap());
+    }
+    assert!(store.finish(&running).await.unwrap());
+    drain(&*store).await;
+    assert_eq!(found("1").await, []);
 }

@@ -17,7 +17,7 @@ use crate::store::{
     Acquisition, Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result,
     Store,
 };
-use crate::ticket::TicketKey;
+use crate::ticket::{PlatformKind, TicketKey};
 
 /// The store in the memory of this process.
 #[derive(Debug)]
@@ -199,6 +199,10 @@ impl Store for EmbeddedStore {
     async fn job_states(&self, keys: &[TicketKey]) -> Result<Vec<Option<JobState>>> {
         let state = self.state();
         Ok(keys.iter().map(|key| state.queue.state(key)).collect())
+    }
+
+    async fn live_jobs(&self, platform: PlatformKind, ticket: &str) -> Result<Vec<(TicketKey, JobState)>> {
+        Ok(self.state().queue.live(platform, ticket))
     }
 
     async fn silence_counts_in(&self, _ttl: Duration) -> Result<Duration> {

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::job::{Job, JobState, RunResult};
 use crate::store::limits::{MAX_LIVE_JOBS, bounded, queue_is_full};
 use crate::store::{HalfMadeClaim, QueueCounts, Recorded, Recovered, ReleaseReason, Result};
-use crate::ticket::TicketKey;
+use crate::ticket::{PlatformKind, TicketKey};
 
 /// All live jobs.
 #[derive(Debug, Default)]
@@ -212,6 +212,12 @@ impl Queue {
         }
         let visible = self.promote_due(now) || !recovered.is_empty();
         (recovered, visible)
+    }
+
+    /// The live jobs of a ticket, under whatever project's name.
+    pub(super) fn live(&self, platform: PlatformKind, ticket: &str) -> Vec<(TicketKey, JobState)> {
+        let same = |key: &TicketKey| key.platform == platform && key.ticket == ticket;
+        self.jobs.iter().filter(|(key, _)| same(key)).map(|(key, entry)| (key.clone(), entry.state)).collect()
     }
 
     /// The state of a ticket's live job.

@@ -15,7 +15,7 @@ use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
 use crate::store::{
     Acquisition, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store,
 };
-use crate::ticket::TicketKey;
+use crate::ticket::{PlatformKind, TicketKey};
 
 /// The store in a Redis that any number of replicas share.
 #[derive(Debug)]
@@ -119,6 +119,10 @@ impl Store for RedisStore {
 
     async fn job_states(&self, keys: &[TicketKey]) -> Result<Vec<Option<JobState>>> {
         housekeeping::job_states(&self.redis, keys).await
+    }
+
+    async fn live_jobs(&self, platform: PlatformKind, ticket: &str) -> Result<Vec<(TicketKey, JobState)>> {
+        housekeeping::live_jobs(&self.redis, platform, ticket).await
     }
 
     async fn silence_counts_in(&self, ttl: Duration) -> Result<Duration> {

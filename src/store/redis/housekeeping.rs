@@ -12,10 +12,12 @@ use super::keys;
 use super::scripts::{self, on_queue};
 use crate::job::JobState;
 use crate::store::{Error, QueueCounts, Recovered, Result};
-use crate::ticket::TicketKey;
+use crate::ticket::{PlatformKind, TicketKey};
 
 /// Tickets per round trip: about 50 kB of request, and well under a millisecond of Redis.
 const STATES_PER_TRIP: usize = 500;
+/// Live jobs looked through per round trip: well under a millisecond of Redis.
+const JOBS_PER_TRIP: usize = 1_000;
 /// Jobs per script, so that no script holds Redis for long.
 const RECOVERED_PER_SCRIPT: usize = 500;
 
@@ -64,6 +66,38 @@ pub(super) async fn job_states(redis: &Connection, tickets: &[TicketKey]) -> Res
     } else {
         Err(Error::Malformed(format!("asked for {} states, got {}", tickets.len(), states.len())))
     }
+}
+
+/// The live jobs of a ticket, under whatever project's name.
+pub(super) async fn live_jobs(
+    redis: &Connection,
+    platform: PlatformKind,
+    ticket: &str,
+) -> Result<Vec<(TicketKey, JobState)>> {
+    let pattern = format!("{platform}:*:{}", literal(ticket));
+    let (mut live, mut cursor) = (Vec::new(), "0".to_owned());
+    loop {
+        let mut ask = Pipeline::new();
+        ask.cmd("HSCAN").arg(keys::JOBS).arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(JOBS_PER_TRIP);
+        let ((next, found),): ((String, Vec<(String, String)>),) = redis.send(&ask).await?;
+        for (name, word) in &found {
+            // The pattern's star also matches a colon, so a name is only what it says once it is taken apart.
+            let key = codec::ticket_key(name).ok().filter(|key| key.platform == platform && key.ticket == ticket);
+            live.extend(key.zip(codec::job_state(word)));
+        }
+        if next == "0" {
+            // A scan returns what is there all the time at least once, and may return it twice.
+            live.sort_by(|(a, _), (b, _)| a.cmp(b));
+            live.dedup_by(|(a, _), (b, _)| a == b);
+            return Ok(live);
+        }
+        cursor = next;
+    }
+}
+
+/// The text as a pattern that matches nothing but the text.
+fn literal(text: &str) -> String {
+    text.chars().flat_map(|c| "*?[]^-\\".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 fn read<T: redis::FromRedisValue>(value: redis::Value) -> Result<T> {
