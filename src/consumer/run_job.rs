@@ -175,8 +175,14 @@ impl JobRun<'_> {
         let show = || platform.transition(self.lease, Some(Lifecycle::InProgress));
         self.parts.try_first(self.lease, show).await?;
         info!("running {} for {}", pipeline.name, self.lease.job.key);
-        let request =
-            RunRequest { job: &self.lease.job, attempt: self.lease.attempt, ticket, pipeline, stop: self.stop.clone() };
+        let request = RunRequest {
+            job: &self.lease.job,
+            attempt: self.lease.attempt,
+            ticket,
+            pipeline,
+            stop: self.stop.clone(),
+            right: Arc::new(self.lease.clone()),
+        };
         let mut run = std::pin::pin!(self.parts.runner.run(request));
         let report = tokio::select! {
             report = &mut run => report,

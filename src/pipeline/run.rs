@@ -22,7 +22,7 @@ use super::supervise::client::Ended;
 use super::supervise::strangers;
 use super::workspace::{Instance, RunFolder, create_private_dir};
 use crate::config::{Pipeline, Step};
-use crate::job::Job;
+use crate::job::{Job, WriteRight};
 use crate::ticket::Ticket;
 
 /// How runs are carried out on this machine.
@@ -40,7 +40,7 @@ pub struct RunnerSettings {
 }
 
 /// One run to carry out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RunRequest<'a> {
     /// The job.
     pub job: &'a Job,
@@ -52,6 +52,8 @@ pub struct RunRequest<'a> {
     pub pipeline: &'a Pipeline,
     /// Asks the run to stop.
     pub stop: Stop,
+    /// Until when the run may go on. Its processes end by then, also when this process cannot end them.
+    pub right: Arc<dyn WriteRight>,
 }
 
 /// Carries out runs on this machine. Clones share the instance.
@@ -90,7 +92,7 @@ impl Runner {
     /// clean-up still happens.
     pub async fn run(&self, request: RunRequest<'_>) -> RunReport {
         let started = Instant::now();
-        let RunRequest { job, attempt, ticket, pipeline, stop } = request;
+        let RunRequest { job, attempt, ticket, pipeline, stop, right } = request;
         let mut report = RunReport {
             run_id: job.run_id.clone(),
             attempt,
@@ -111,6 +113,7 @@ impl Runner {
             ticket: ticket.clone(),
             pipeline: pipeline.clone(),
             stop,
+            right,
             abandoned: abandoned.clone(),
             deadline: started + pipeline.timeout,
         };
@@ -137,6 +140,7 @@ struct Run {
     ticket: Ticket,
     pipeline: Pipeline,
     stop: Stop,
+    right: Arc<dyn WriteRight>,
     abandoned: CancellationToken,
     deadline: Instant,
 }
@@ -193,7 +197,8 @@ impl Run {
     async fn all_steps(&self, folder: &RunFolder, capture: &mut Capture) -> (Outcome, usize) {
         let settings = &self.inner.settings;
         let run = (&self.job, self.attempt);
-        let surroundings = Surroundings::new(&settings.supervisor, &settings.environment, folder, run);
+        let surroundings =
+            Surroundings::new(&settings.supervisor, &settings.environment, folder, run, Arc::clone(&self.right));
         let mut left_behind = 0;
         for (index, step) in self.pipeline.steps.iter().enumerate() {
             let interrupt = Arc::new(OnceLock::new());
@@ -214,6 +219,7 @@ impl Run {
                 Ended::Signal(number) => FailureCause::Signal(number),
                 Ended::NotStarted(why) => FailureCause::NotStarted(why),
                 Ended::SupervisorLost => FailureCause::SupervisorLost,
+                Ended::Expired => return (Outcome::Stopped(StopReason::LeaseLost), left_behind),
                 Ended::Stopped => match interrupt.get() {
                     Some(interrupted) => return (self.interrupted(*interrupted, index, step), left_behind),
                     // It stops by itself only when its socket is taken from it.

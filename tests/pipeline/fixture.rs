@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use agent_smith::config::{Pipeline, Retry, Step};
-use agent_smith::job::{AskedBy, Job};
+use agent_smith::job::{AskedBy, Job, JobLease, WriteRight};
 use agent_smith::pipeline::{RunReport, RunRequest, Runner, RunnerSettings, Stop};
 use agent_smith::ticket::{PlatformKind, Ticket, TicketKey};
 use tempfile::TempDir;
@@ -35,8 +36,14 @@ impl Bench {
     }
 
     pub(crate) async fn run_with(&self, pipeline: &Pipeline, stop: &Stop) -> RunReport {
+        self.run_for(pipeline, stop, Duration::from_secs(3600)).await
+    }
+
+    /// With a right to run that lasts so long.
+    pub(crate) async fn run_for(&self, pipeline: &Pipeline, stop: &Stop, lease: Duration) -> RunReport {
         let Self { runner, ticket, job, .. } = self;
-        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, stop: stop.clone() }).await
+        let right = right(job, lease);
+        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, stop: stop.clone(), right }).await
     }
 
     /// What is in the folder of this process: nothing but the lock when no run is under way.
@@ -48,6 +55,11 @@ impl Bench {
             .filter(|path| !path.ends_with("lock"))
             .collect()
     }
+}
+
+pub(crate) fn right(job: &Job, lease: Duration) -> Arc<dyn WriteRight> {
+    let now = tokio::time::Instant::now();
+    Arc::new(JobLease::obtained(job.clone(), (1, 1, "g".to_owned()), None, (now, lease)))
 }
 
 pub(crate) fn settings(root: &Path) -> RunnerSettings {

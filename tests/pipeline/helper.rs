@@ -12,7 +12,7 @@ use agent_smith::pipeline::supervise::shield_environment;
 use agent_smith::pipeline::{RunRequest, Runner, Stop};
 use agent_smith::ticket::{PlatformKind, TicketKey};
 
-use crate::fixture::{pipeline, settings, ticket};
+use crate::fixture::{pipeline, right, settings, ticket};
 
 const ROOT: &str = "PIPELINE_HELPER_ROOT";
 const COMMAND: &str = "PIPELINE_HELPER_COMMAND";
@@ -47,7 +47,8 @@ async fn serve() {
     let runner = Runner::new(settings(Path::new(&root))).unwrap();
     let job = Job::new(TicketKey::new(PlatformKind::Jira, "p", "P-1"), "fix-bug", AskedBy::TriggerLabel);
     let pipeline = pipeline(&[&std::env::var(COMMAND).unwrap()], Duration::from_secs(60));
-    let request = RunRequest { job: &job, attempt: 1, ticket: &ticket(), pipeline: &pipeline, stop: Stop::default() };
+    let (stop, right) = (Stop::default(), right(&job, Duration::from_secs(3600)));
+    let request = RunRequest { job: &job, attempt: 1, ticket: &ticket(), pipeline: &pipeline, stop, right };
     let report = runner.run(request).await;
     fs::write(Path::new(&root).join("report.new"), format!("{:?}\n{}", report.outcome, report.tail)).unwrap();
     fs::rename(Path::new(&root).join("report.new"), Path::new(&root).join("report")).unwrap();

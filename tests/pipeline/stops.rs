@@ -130,3 +130,15 @@ async fn a_dropped_run_ends_its_processes_and_removes_its_workspace() {
     }
     until("gone", || running(&marker).is_empty() && bench.leftovers().is_empty()).await;
 }
+
+/// Nobody asks: the supervisor ends the tree by its own clock when the right to run is over, and without manners.
+#[tokio::test]
+async fn a_right_that_runs_out_ends_the_tree() {
+    let bench = Bench::new();
+    let marker = marker();
+    let command = format!("trap '' TERM; setsid sleep {marker} & sleep {marker}");
+    let run = pipeline(&[&command, "touch next"], Duration::from_secs(60));
+    let report = bench.run_for(&run, &Stop::default(), Duration::from_secs(1)).await;
+    assert_eq!(report.outcome, Outcome::Stopped(StopReason::LeaseLost));
+    assert_eq!((running(&marker), report.left_behind), (vec![], 0));
+}

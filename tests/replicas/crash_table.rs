@@ -6,6 +6,7 @@
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::Match;
 use agent_smith::sim::board::NewTicket;
+use nix::sys::signal::Signal;
 
 use crate::support::process::Server;
 use crate::support::proxy::Proxy;
@@ -130,6 +131,28 @@ async fn a_partitioned_replica_stops_by_its_own_clock() {
     eventually("the other half polls", async || other.leads("poller").await.then_some(())).await;
     assert!(!cut_off.leads("poller").await, "two leaders");
     proxy.mend();
+    go(&cluster);
+    let ticket = cluster.world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert_eq!(ticket.comments.len(), 1);
+}
+
+/// A server that is frozen cannot stop its run, so the run's supervisor must, by its own clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_replica_leaves_no_run_beyond_its_lease() {
+    let cluster = waiting_cluster().await;
+    let frozen = cluster.replica("frozen").await;
+    let number = cluster.world.ask(TRACKER, "Asleep");
+    eventually("the step runs", async || (!cluster.runs_by_ticket().is_empty()).then_some(())).await;
+    let mark = cluster.world.path("go").display().to_string();
+    let first: Vec<u32> = processes_with(&mark);
+    assert!(!first.is_empty());
+    frozen.signal(Signal::SIGSTOP);
+    let _other = cluster.replica("other").await;
+    eventually("another replica runs it again", async || (cluster.world.lines("runs").len() == 2).then_some(())).await;
+    // A process that has ended stays in the table as a zombie while its parent is frozen; it runs nothing.
+    let still: Vec<u32> = processes_with(&mark).into_iter().filter(|pid| first.contains(pid)).collect();
+    assert_eq!(still, Vec::<u32>::new(), "two live runs of one ticket");
+    frozen.signal(Signal::SIGCONT);
     go(&cluster);
     let ticket = cluster.world.ends(TRACKER, number, Lifecycle::Done).await;
     assert_eq!(ticket.comments.len(), 1);

@@ -5,8 +5,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::job::Job;
+use crate::job::{Job, WriteRight};
 use crate::pipeline::capture::Capture;
 use crate::pipeline::supervise::client::{Ended, Launch, supervise};
 use crate::pipeline::workspace::RunFolder;
@@ -17,11 +18,11 @@ const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the steps of one run have in common.
-#[derive(Debug)]
 pub(in crate::pipeline) struct Surroundings {
     supervisor: PathBuf,
     workspace: PathBuf,
     environment: Vec<(OsString, OsString)>,
+    right: Arc<dyn WriteRight>,
 }
 
 impl Surroundings {
@@ -31,6 +32,7 @@ impl Surroundings {
         server_environment: &[(OsString, OsString)],
         folder: &RunFolder,
         (job, attempt): (&Job, u32),
+        right: Arc<dyn WriteRight>,
     ) -> Self {
         let mut environment: Vec<(OsString, OsString)> = server_environment
             .iter()
@@ -55,7 +57,7 @@ impl Surroundings {
         set("AGENTSMITH_RUN_ID", &job.run_id);
         set("AGENTSMITH_ATTEMPT", &attempt.to_string());
         set("AGENTSMITH_WORKSPACE", &folder.workspace());
-        Self { supervisor: supervisor.to_owned(), workspace: folder.workspace(), environment }
+        Self { supervisor: supervisor.to_owned(), workspace: folder.workspace(), environment, right }
     }
 }
 
@@ -74,6 +76,7 @@ pub(super) async fn carry_out(
         command,
         directory: &surroundings.workspace,
         environment: &surroundings.environment,
+        right: surroundings.right.as_ref(),
     };
     supervise(&launch, stop, capture).await
 }

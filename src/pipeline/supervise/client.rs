@@ -15,15 +15,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::net::unix::pipe;
+use tokio::net::unix::{WriteHalf, pipe};
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::strangers::{self, Registered};
 use super::supervisor::{KILL_LIMIT, STOP_TERM, WATCH};
-use super::told::{Message, Told};
+use super::told::{Message, Told, allowance};
+use crate::job::WriteRight;
 use crate::pipeline::capture::Capture;
 
 /// How long after a stop the supervisor may take before it is killed itself: its own limits and a second for a loaded
@@ -33,13 +34,14 @@ const PATIENCE: Duration = STOP_TERM.saturating_add(KILL_LIMIT).saturating_add(D
 const EXIT_LIMIT: Duration = Duration::from_secs(1);
 /// How long to read on when the tree is gone. The pipe is then at its end, unless a process could not be ended.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+/// A step's allowance is told at least this often, and four times within itself: a renewed lease is passed on in time.
+const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 /// Longest report: an error text with a path in it.
 const REPORT_LIMIT: u64 = 8 * 1024;
 /// As much as a pipe holds.
 const READ_SIZE: usize = 64 * 1024;
 
 /// What to run, and where.
-#[derive(Debug)]
 pub(in crate::pipeline) struct Launch<'a> {
     /// The program that becomes the supervisor: this binary.
     pub(in crate::pipeline) supervisor: &'a Path,
@@ -49,6 +51,8 @@ pub(in crate::pipeline) struct Launch<'a> {
     pub(in crate::pipeline) directory: &'a Path,
     /// The whole environment.
     pub(in crate::pipeline) environment: &'a [(OsString, OsString)],
+    /// Until when it may go on. The supervisor keeps to that by its own clock, also when this process is frozen.
+    pub(in crate::pipeline) right: &'a dyn WriteRight,
 }
 
 /// How a supervised command ended.
@@ -60,6 +64,8 @@ pub(in crate::pipeline) enum Ended {
     Signal(i32),
     /// The stop came first.
     Stopped,
+    /// The right to go on ran out first.
+    Expired,
     /// It was never started; says why.
     NotStarted(String),
     /// The supervisor was killed. Its processes have been ended.
@@ -78,7 +84,7 @@ pub(in crate::pipeline) async fn supervise(
     };
     let over = CancellationToken::new();
     let control = async {
-        let ended = control(supervisor, socket, stop).await;
+        let ended = control(supervisor, socket, launch.right, stop).await;
         over.cancel();
         ended
     };
@@ -108,16 +114,26 @@ fn start(launch: &Launch<'_>) -> io::Result<(Registered, UnixStream, pipe::Recei
 }
 
 /// Waits for the report, passes a stop on, and makes sure that the supervisor and its tree are gone.
-async fn control(mut supervisor: Registered, mut socket: UnixStream, stop: impl Future<Output = ()>) -> (Ended, usize) {
+async fn control(
+    mut supervisor: Registered,
+    mut socket: UnixStream,
+    right: &dyn WriteRight,
+    stop: impl Future<Output = ()>,
+) -> (Ended, usize) {
     let mut report = Vec::new();
     let stopped = {
         let (reader, mut writer) = socket.split();
         let mut reader = reader.take(REPORT_LIMIT);
         let mut reading = pin!(reader.read_to_end(&mut report));
-        tokio::select! {
+        let over = tokio::select! {
             biased;
-            _ = &mut reading => false,
-            () = stop => {
+            _ = &mut reading => true,
+            () = stop => false,
+            () = allow(&mut writer, right) => false,
+        };
+        match over {
+            true => false,
+            false => {
                 let _ = writer.shutdown().await; // fails when the supervisor is gone, which the read notices too
                 let _ = timeout(PATIENCE, &mut reading).await;
                 true
@@ -143,10 +159,23 @@ async fn control(mut supervisor: Registered, mut socket: UnixStream, stop: impl 
         Some(Told::Signal(number)) => Ended::Signal(number),
         Some(Told::Failed(why)) => Ended::NotStarted(why),
         Some(Told::Stopped) => Ended::Stopped,
+        Some(Told::Expired) => Ended::Expired,
         None if stopped => Ended::Stopped,
         None => Ended::SupervisorLost,
     };
     (ended, left)
+}
+
+/// Says again and again how long the step may go on. Resolves when that is over, or when nobody listens any more.
+async fn allow(writer: &mut WriteHalf<'_>, right: &dyn WriteRight) {
+    loop {
+        let left = right.valid_until().saturating_duration_since(Instant::now());
+        if writer.write_all(&allowance(left)).await.is_err() || left.is_zero() {
+            // Whoever is gone is noticed by the read; a right that has run out is the supervisor's to act on.
+            return std::future::pending().await;
+        }
+        sleep((left / 4).min(LONGEST_SILENCE)).await;
+    }
 }
 
 /// Reads until the pipe ends, or until [`DRAIN_LIMIT`] after the tree is gone.

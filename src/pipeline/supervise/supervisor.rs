@@ -6,13 +6,14 @@
 //! to outlive the server.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -21,7 +22,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{self, Pid, getpid};
 
-use super::told::{Message, Told};
+use super::told::{Allowance, Message, Told, allowed};
 use super::tree;
 
 /// Between SIGTERM and SIGKILL when the server asks for a stop. Long enough for a build tool to remove its temporary
@@ -66,6 +67,7 @@ fn watch(command: &OsStr) -> ExitCode {
         Told::Exit(code) => u8::try_from(code).unwrap_or(u8::MAX),
         Told::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
         Told::Stopped => 128 + 15,
+        Told::Expired => 128 + 9,
         Told::Failed(_) => NOT_STARTED,
     })
 }
@@ -83,12 +85,18 @@ fn supervise(command: &OsStr) -> io::Result<Message> {
     let shell = start_shell(command)?;
     let mut step = Step { shell, ended: None };
     let stopped = step.wait(&stop)?;
-    let left = step.end_tree(if stopped { STOP_TERM } else { LEFTOVER_TERM });
-    let told = match step.ended {
-        _ if stopped => Told::Stopped,
-        Some(Ended::Code(code)) => Told::Exit(code),
-        Some(Ended::Signal(number)) => Told::Signal(number),
-        None => Told::Failed("the shell is gone and its exit status with it".to_owned()),
+    let left = step.end_tree(match stopped {
+        Some(Stop::Asked) => STOP_TERM,
+        // Somebody else may have the ticket by now: there is no time to be polite.
+        Some(Stop::Expired) => Duration::ZERO,
+        None => LEFTOVER_TERM,
+    });
+    let told = match (stopped, step.ended) {
+        (Some(Stop::Asked), _) => Told::Stopped,
+        (Some(Stop::Expired), _) => Told::Expired,
+        (None, Some(Ended::Code(code))) => Told::Exit(code),
+        (None, Some(Ended::Signal(number))) => Told::Signal(number),
+        (None, None) => Told::Failed("the shell is gone and its exit status with it".to_owned()),
     };
     Ok(Message { told, left })
 }
@@ -126,22 +134,53 @@ fn close_inherited() {
     }
 }
 
-fn socket() -> io::Result<File> {
-    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+fn socket() -> io::Result<UnixStream> {
+    Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// Waits on the socket in a thread. When it ends, sets the flag and wakes the main thread with SIGCHLD.
-fn watch_for_stop() -> io::Result<Arc<AtomicBool>> {
+/// Why a step must end before its shell does.
+#[derive(Debug, Clone, Copy)]
+enum Stop {
+    /// The server asked, or is gone.
+    Asked,
+    /// The server did not say in time that it may go on: it is frozen, and its lease over.
+    Expired,
+}
+
+/// Listens on the socket in a thread. At a stop, sets the reason and wakes the main thread with SIGCHLD.
+fn watch_for_stop() -> io::Result<Arc<OnceLock<Stop>>> {
     let mut socket = socket()?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
+    let stop = Arc::new(OnceLock::new());
+    let reason = Arc::clone(&stop);
     std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
-        // The server never sends anything; whatever this read returns, it means stop.
-        while socket.read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
-        flag.store(true, Ordering::Release);
+        let _ = reason.set(listen(&mut socket)); // the only one to set it
         let _ = kill(getpid(), Signal::SIGCHLD);
     })?;
     Ok(stop)
+}
+
+/// Reads allowances until one runs out or the socket ends. The first one is waited for without a limit: the server has
+/// sent it before the step began, or it is gone.
+fn listen(socket: &mut UnixStream) -> Stop {
+    let mut message: Allowance = [0; 8];
+    loop {
+        match socket.read_exact(&mut message) {
+            Ok(()) => {}
+            // The kernel's word for a read that waited as long as it was told to.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                return Stop::Expired;
+            }
+            Err(_) => return Stop::Asked,
+        }
+        // A time-out of zero would mean none at all.
+        let left = allowed(message);
+        if left.is_zero() {
+            return Stop::Expired;
+        }
+        if socket.set_read_timeout(Some(left)).is_err() {
+            return Stop::Asked;
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -156,16 +195,16 @@ struct Step {
 }
 
 impl Step {
-    /// Sleeps until the shell has ended or a stop is asked for; true for a stop.
-    fn wait(&mut self, stop: &AtomicBool) -> io::Result<bool> {
+    /// Sleeps until the shell has ended (`None`) or must end.
+    fn wait(&mut self, stop: &OnceLock<Stop>) -> io::Result<Option<Stop>> {
         let mut wake = SigSet::empty();
         wake.add(Signal::SIGCHLD);
         loop {
             if self.reap() || self.ended.is_some() {
-                return Ok(false);
+                return Ok(None);
             }
-            if stop.load(Ordering::Acquire) {
-                return Ok(true);
+            if let Some(stop) = stop.get() {
+                return Ok(Some(*stop));
             }
             wake.wait()?;
         }
