@@ -21,6 +21,7 @@ pub mod gitlab;
 pub mod http;
 pub mod jira;
 mod listing;
+mod markdown;
 pub mod registry;
 
 pub use listing::list_in_time;

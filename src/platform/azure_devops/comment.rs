@@ -11,7 +11,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::client::{AzureDevOps, Request};
-use super::markdown::{escaped, html};
+use super::html::{escaped, html};
 use super::models::{Comments, Updates, parse, said};
 use super::refusal::About;
 use super::versions::Api;

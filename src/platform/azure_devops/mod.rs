@@ -7,7 +7,7 @@
 //! list        a query for ids, then the items in batches                             wiql       the text of a query
 //! read        one item as it is now                                                  models     the JSON we read
 //! transition  tags under `test /rev`                                                 tags       one string, many tags
-//! comment     HTML, written once                                                     markdown   Markdown to HTML
+//! comment     HTML, written once                                                     html       Markdown to HTML
 //! access      the start-up check                                                     refusal    errors with their cure
 //! ```
 //!
@@ -22,8 +22,8 @@
 mod access;
 mod client;
 mod comment;
+mod html;
 mod list;
-mod markdown;
 mod models;
 mod read;
 mod refusal;

@@ -8,7 +8,7 @@
 
 use serde_json::{Value, json};
 
-use super::markdown::{Block, Span};
+use crate::platform::markdown::{Block, Span};
 
 /// The document, with `marker` small below it.
 pub(super) fn document(blocks: &[Block], marker: &str) -> Value {
@@ -59,8 +59,8 @@ pub(super) fn storable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::markdown::blocks;
     use super::*;
+    use crate::platform::markdown::blocks;
 
     #[test]
     fn every_part_is_its_own_node() {

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::client::{Jira, Request};
 use super::deployment::Deployment;
-use super::markdown::{self, Block, Span};
 use super::models::{CommentPage, parse};
 use super::refusal::About;
 use super::sayings::said;
 use super::{adf, plain_text, wiki};
 use crate::job::WriteRight;
 use crate::platform::http::{Answer, Repeat};
+use crate::platform::markdown::{self, Block, Span};
 use crate::platform::{Comment, Error, Result};
 
 /// Characters of a comment, tried in turn. Jira takes 32,767 per text; what counts towards that besides the words is not

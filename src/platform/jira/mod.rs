@@ -31,7 +31,6 @@ mod identity;
 mod jql;
 mod labels;
 mod list;
-mod markdown;
 mod models;
 mod plain_text;
 mod read;

@@ -7,7 +7,7 @@
 //! their character, inside `{noformat}` only `{noformat}` means anything.
 
 use super::adf::storable;
-use super::markdown::{Block, Span};
+use crate::platform::markdown::{Block, Span};
 
 /// The text, with `marker` small below it.
 pub(super) fn markup(blocks: &[Block], marker: &str) -> String {
@@ -78,8 +78,8 @@ fn unbreakable(code: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::markdown::blocks;
     use super::*;
+    use crate::platform::markdown::blocks;
     use proptest::prelude::*;
 
     #[test]

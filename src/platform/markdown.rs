@@ -1,6 +1,6 @@
 //! Reads the Markdown of our comments: paragraphs, bold, code spans, code fences. Pure.
 //!
-//! Who calls: the comment, before it is written in Jira's own formats. What must stay true: fences and code spans end
+//! Who calls: the platforms that write comments in a format of their own (Azure DevOps: HTML; Jira: documents, wiki). What must stay true: fences and code spans end
 //! where CommonMark says and nowhere else, whatever is in them; anything that is not one of the four is plain text.
 
 /// A part of a comment.
