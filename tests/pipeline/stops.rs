@@ -131,7 +131,8 @@ async fn a_dropped_run_ends_its_processes_and_removes_its_workspace() {
     until("gone", || running(&marker).is_empty() && bench.leftovers().is_empty()).await;
 }
 
-/// Nobody asks: the supervisor ends the tree by its own clock when the right to run is over, and without manners.
+/// Nobody asks: when the right to run is over the tree ends at once, without the time that a stop gives it. That this needs
+/// no server that is awake is shown in the crash table, with one that is frozen.
 #[tokio::test]
 async fn a_right_that_runs_out_ends_the_tree() {
     let bench = Bench::new();
