@@ -152,6 +152,26 @@ pub struct Ticket {
     pub url: String,
 }
 
+/// Somebody with an account on a platform.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// What the platform tells accounts apart by: GitHub login, GitLab user number, Azure DevOps unique name or GUID,
+    /// Jira account id (Cloud) or user name (Data Center).
+    pub id: String,
+    /// Every other name the platform shows for it: login, display name, e-mail.
+    pub names: Vec<String>,
+    /// True when the platform says that it is a program.
+    pub is_bot: bool,
+}
+
+impl Account {
+    /// True when `name` is its identifier or one of its names, without regard to case.
+    pub fn is_called(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        self.id.to_lowercase() == name || self.names.iter().any(|other| other.to_lowercase() == name)
+    }
+}
+
 /// A ticket that a listing returned: found, not yet judged.
 ///
 /// Listings lag behind writes, so a candidate says where to look and never what is true.

@@ -1,7 +1,7 @@
 //! One job's life: read the ticket, show InProgress, run the pipeline, show the result.
 //!
-//! `end` is how a job leaves, `show` what is written about it. //! What must stay true: whatever happens, the job ends in exactly one of finish, hand back, or abandon (the lease is
-//! somebody else's); a result is recorded in the store before it is shown, so a crash in between shows it again and
+//! `end` is how a job leaves, `show` what is written about it. What must stay true: whatever happens, the job ends in
+//! exactly one of finish, hand back, or abandon (the lease is somebody else's); a result is recorded in the store before it is shown, so a crash in between shows it again and
 //! never runs the steps again.
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use crate::health::Health;
 
 mod health;
 mod serve;
+pub mod webhook;
 
 pub use serve::{Limits, serve};
 
