@@ -3,3 +3,4 @@
 //! A delivery is verified, read, and offered to the same claim service that the poll uses.
 
 pub mod event;
+pub mod read;
