@@ -54,9 +54,7 @@ impl Answer {
             Claim::AlreadyClaimed(why) => {
                 Self::new(StatusCode::OK, "already_claimed", format!("ticket {ticket} of {name}: {why}"))
             }
-            Claim::Rejected(why) => {
-                Self::new(StatusCode::OK, "rejected", format!("ticket {ticket} of {name}: {why}"))
-            }
+            Claim::Rejected(why) => Self::new(StatusCode::OK, "rejected", format!("ticket {ticket} of {name}: {why}")),
         }
         .standing()
     }

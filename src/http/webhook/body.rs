@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use super::answer::Answer;
 use super::limits::{JSON_DEPTH, READ_BODY, THROWN_AWAY};
@@ -54,16 +54,28 @@ pub(super) fn announced(
 ///
 /// # Errors
 /// 413 beyond `limit`, 503 when it does not arrive in time, 400 when it breaks off.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Answer> {
-    match tokio::time::timeout(READ_BODY, Limited::new(body, limit).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Answer::too_large(limit)),
-        Ok(Err(_)) => Err(Answer::malformed("the body broke off")),
-        Err(_) => {
-            let reason = format!("the body did not arrive within {} s", READ_BODY.as_secs());
-            Err(Answer::unavailable("slow_body", reason))
+pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, Answer> {
+    let all = async {
+        let mut whole = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Answer::malformed("the body broke off"))?;
+            let piece = frame.into_data().unwrap_or_default();
+            if whole.len() + piece.len() > limit {
+                return Err(Answer::too_large(limit));
+            }
+            whole.extend_from_slice(&piece);
         }
+        Ok(Bytes::from(whole))
+    };
+    let late = || {
+        let reason = format!("the body did not arrive within {} s", READ_BODY.as_secs());
+        Err(Answer::unavailable("slow_body", reason))
+    };
+    let read = tokio::time::timeout(READ_BODY, all).await.unwrap_or_else(|_| late());
+    if read.as_ref().is_err_and(|answer| !answer.is_unavailable()) {
+        throw_away(body).await;
     }
+    read
 }
 
 /// Throws a body away that is not wanted, as far as it comes soon: a connection that is closed on unread bytes may cost

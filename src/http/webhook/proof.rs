@@ -94,7 +94,8 @@ impl Proof {
 
 /// `sha256=<hex>`.
 fn signature(headers: &HeaderMap, name: &'static str) -> Result<Proof, String> {
-    let value = single(headers, name)?.ok_or_else(|| format!("the header {name} is missing; has the hook a secret?"))?;
+    let value =
+        single(headers, name)?.ok_or_else(|| format!("the header {name} is missing; has the hook a secret?"))?;
     let text = std::str::from_utf8(value).unwrap_or_default().trim();
     let (method, hex) = text.split_once('=').unwrap_or_default();
     let mut bytes = [0; 32];
@@ -107,7 +108,8 @@ fn signature(headers: &HeaderMap, name: &'static str) -> Result<Proof, String> {
 /// `v1,<base64>`, several of them with spaces between. Versions that we do not know may stand beside.
 fn signed(headers: &HeaderMap) -> Result<Proof, String> {
     let text = |name: &'static str| {
-        let value = single(headers, name)?.ok_or_else(|| format!("the header {name} is missing beside webhook-signature"))?;
+        let value =
+            single(headers, name)?.ok_or_else(|| format!("the header {name} is missing beside webhook-signature"))?;
         String::from_utf8(value.to_vec()).map_err(|_| format!("the header {name} is not text"))
     };
     let signatures = text("webhook-signature")?;
@@ -214,7 +216,12 @@ mod tests {
 
     #[test]
     fn a_token_beside_a_signature_does_not_count() {
-        let pairs = [("x-gitlab-token", "plain"), ("webhook-signature", "v1,AAAA"), ("webhook-id", "1"), ("webhook-timestamp", "1700000000")];
+        let pairs = [
+            ("x-gitlab-token", "plain"),
+            ("webhook-signature", "v1,AAAA"),
+            ("webhook-id", "1"),
+            ("webhook-timestamp", "1700000000"),
+        ];
         assert!(!fits(GitLab, &pairs, "plain", "{}"));
         assert!(fits(GitLab, &pairs[..1], "plain", "{}"));
         assert!(!fits(GitLab, &pairs[..2], "plain", "{}"), "id and time are missing");
@@ -227,7 +234,8 @@ mod tests {
         assert!(fits(AzureDevOps, &[("authorization", &basic(":ge:heim"))], "ge:heim", "{}"));
         assert!(fits(AzureDevOps, &[("authorization", &basic("x:geheim").replace("Basic", "basic"))], "geheim", "{}"));
         assert!(fits(AzureDevOps, &[("x-agent-smith-secret", "geheim")], "geheim", "{}"));
-        for wrong in [basic("geheim"), basic("geheim:"), basic("me:gehei"), "Bearer geheim".into(), "Basic ###".into()] {
+        for wrong in [basic("geheim"), basic("geheim:"), basic("me:gehei"), "Bearer geheim".into(), "Basic ###".into()]
+        {
             assert!(!fits(AzureDevOps, &[("authorization", &wrong)], "geheim", "{}"), "{wrong}");
         }
     }

@@ -93,7 +93,8 @@ impl<'c> Keys<'c> {
             (true, true) => Ok(Shown::Nothing),
             (true, false) => {
                 let (name, variable) = (self.platform.display_name(), webhook_secret_name(self.platform));
-                let text = format!("no secret is configured for webhooks of {name}: set {variable}, here and at the sender");
+                let text =
+                    format!("no secret is configured for webhooks of {name}: set {variable}, here and at the sender");
                 Err(Refused(text))
             }
             (false, _) => Proof::of(self.platform, headers).map(Shown::Proof).map_err(Refused),
