@@ -38,6 +38,8 @@ pub(super) enum Proof {
     },
     /// The secret itself.
     Secret(Vec<u8>),
+    /// GitLab's secret itself; a signing token is for signing and is not taken as one.
+    Token(Vec<u8>),
 }
 
 impl Proof {
@@ -53,7 +55,7 @@ impl Proof {
             PlatformKind::GitLab => {
                 let token = single(headers, "x-gitlab-token")?;
                 let token = token.ok_or("neither webhook-signature nor X-Gitlab-Token is there")?;
-                Ok(Self::Secret(token.to_vec()))
+                Ok(Self::Token(token.to_vec()))
             }
             PlatformKind::AzureDevOps => password(headers),
         }
@@ -65,6 +67,7 @@ impl Proof {
         match self {
             Self::Signature(expected) => is_hmac(secret.as_bytes(), &[body], expected),
             Self::Secret(shown) => is_same(shown, secret.as_bytes()),
+            Self::Token(shown) => signing_key.is_none() && is_same(shown, secret.as_bytes()),
             Self::Signed { id, timestamp, signatures } => {
                 let at = timestamp.parse().map(Duration::from_secs).ok();
                 let Some(key) = signing_key.and_then(|key| STANDARD.decode(key).ok()) else { return false };
@@ -79,7 +82,7 @@ impl Proof {
     pub(super) fn why_not(&self, now: Duration) -> &'static str {
         match self {
             Self::Signature(_) => "the signature does not fit the body and the secret",
-            Self::Secret(_) => "the secret is wrong",
+            Self::Secret(_) | Self::Token(_) => "the secret is wrong",
             Self::Signed { timestamp, .. } => {
                 let at = timestamp.parse().map(Duration::from_secs);
                 if at.is_ok_and(|at| at.abs_diff(now) > SIGNED_TIME) {
