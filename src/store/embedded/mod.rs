@@ -1,6 +1,6 @@
 //! The in-process backend, for one box without Redis.
 //!
-//! `mutexes` holds leases and claim locks, `queue` the jobs, `backend` puts both behind one mutex and wakes those who
+//! `mutexes` holds leases and claim locks, `queue` the jobs, `withdrawals` what was taken back, `backend` puts both behind one mutex and wakes those who
 //! wait. Who calls: `app`, `demo` and tests, through [`EmbeddedStore`].
 //!
 //! What must stay true: the same semantics as Redis, judged by the same conformance suite; time is
@@ -9,5 +9,6 @@
 mod backend;
 mod mutexes;
 mod queue;
+mod withdrawals;
 
 pub use backend::EmbeddedStore;
