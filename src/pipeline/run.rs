@@ -221,7 +221,7 @@ impl Run {
                 Ended::SupervisorLost => FailureCause::SupervisorLost,
                 Ended::Expired => return (Outcome::Stopped(StopReason::LeaseLost), left_behind),
                 Ended::Stopped => match interrupt.get() {
-                    Some(interrupted) => return (self.interrupted(*interrupted, index, step), left_behind),
+                    Some(interrupted) => return (self.interrupted(interrupted.clone(), index, step), left_behind),
                     // It stops by itself only when its socket is taken from it.
                     None => FailureCause::SupervisorLost,
                 },
@@ -259,7 +259,7 @@ impl Run {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Interrupted {
     Asked(StopReason),
     TimeOver,
