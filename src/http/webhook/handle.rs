@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::answer::Answer;
 use super::delivery::Delivery;
 use super::event::Event;
-use super::limits::{ATTEMPTS, OFFER_REMEMBERED, PAUSES};
+use super::limits::{ATTEMPTS, PAUSES};
 use super::receiver::{Receiver, Stored};
 use super::tracker::{self, OneTracker};
 use super::verify::Standing;
@@ -21,7 +21,7 @@ use crate::config::{Config, Project};
 use crate::job::AskedBy;
 use crate::platform::{self, Platform};
 use crate::runner::Backoff;
-use crate::store::{self, Withdrawn};
+use crate::store::{self, OFFER_REMEMBERED, Withdrawn};
 use crate::ticket::{Account, TicketKey};
 
 /// Whether nobody waits for the answer any more.
