@@ -231,7 +231,8 @@ impl Door {
         let config = self.config.current();
         let project = &config.projects[project];
         let (platform, ticket) = (self.trackers.of(project).unwrap(), ticket.to_string());
-        let request = Request { config: &config, project, platform: platform.as_ref(), ticket: &ticket, asked_by: None };
+        let request =
+            Request { config: &config, project, platform: platform.as_ref(), ticket: &ticket, asked_by: None };
         self.claims.withdraw(&request, recall).await.unwrap()
     }
 }
