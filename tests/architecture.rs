@@ -38,6 +38,8 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "runner",
             "ticket",
             "lifecycle",
+            "job",
+            "clock",
         ],
     ),
     (
@@ -75,7 +77,23 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "clock",
         ],
     ),
-    ("http", &["health", "claim", "platform", "store", "config", "ticket", "lifecycle", "job", "clock"]),
+    (
+        "http",
+        &[
+            "claim",
+            "availability",
+            "platform",
+            "store",
+            "health",
+            "config",
+            "runner",
+            "shutdown",
+            "ticket",
+            "lifecycle",
+            "job",
+            "clock",
+        ],
+    ),
     (
         "app",
         &[

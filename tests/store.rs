@@ -27,6 +27,8 @@ mod on_redis_outages;
 mod queue;
 #[path = "store/runs.rs"]
 mod runs;
+#[path = "store/webhooks.rs"]
+mod webhooks;
 #[path = "store/withdrawals.rs"]
 mod withdrawals;
 
@@ -82,6 +84,12 @@ conformance! {
         a_run_that_ended_all_the_same_forgets_the_withdrawal,
         a_removed_label_takes_back_only_what_it_asked_for,
         a_withdrawal_and_a_take_never_share_a_job,
+    }
+    webhooks {
+        a_delivery_is_held_by_one_at_a_time,
+        an_answer_is_remembered_for_its_time,
+        what_is_let_go_or_runs_out_may_be_held_again,
+        offers_are_remembered_by_ticket,
     }
     housekeeping {
         a_lapsed_job_goes_to_the_front_with_its_attempt_counted,

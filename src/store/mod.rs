@@ -137,6 +137,20 @@ pub struct HalfMadeClaim {
     pub job: Job,
 }
 
+/// What became of an attempt to hold a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryHold {
+    /// The delivery is the caller's to act on.
+    Held,
+    /// Somebody else is at work on it.
+    HeldByOther,
+    /// It was acted on, and this was the answer.
+    Answered(String),
+}
+
+/// How long it is remembered that a webhook offered a ticket: longer than the poll waits for a webhook that is late.
+pub const OFFER_REMEMBERED: Duration = Duration::from_secs(600);
+
 /// How many jobs stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueCounts {
@@ -218,6 +232,23 @@ pub trait Store: Send + Sync + 'static {
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()>;
     /// Hints about runs that are asked to stop from now on.
     fn stop_hints(&self) -> StopHints;
+
+    // --- webhooks -----------------------------------------------------------------------------------------------
+
+    /// Holds a delivery for `ttl`, or goes on holding one that is `holder`'s already. What nobody goes on holding and
+    /// nobody answers is free again at its end. `id` is at most a few hundred bytes.
+    async fn hold_delivery(&self, id: &str, holder: &str, ttl: Duration) -> Result<DeliveryHold>;
+    /// Remembers for `ttl` how a delivery was answered. False: it is not `holder`'s any more and nothing was changed.
+    async fn answer_delivery(&self, id: &str, holder: &str, answer: &str, ttl: Duration) -> Result<bool>;
+    /// Lets go of a delivery unanswered, so that it may be sent again. False: it is not `holder`'s any more.
+    async fn drop_delivery(&self, id: &str, holder: &str) -> Result<bool>;
+    /// Remembers for `ttl` that a webhook offered this ticket to the claim service.
+    async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()>;
+    /// For each ticket whether that is remembered.
+    async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>>;
+    /// How long ago a webhook offered any ticket of this project, if that is remembered. `ttl`: as in
+    /// [`Store::note_offer`].
+    async fn since_last_offer(&self, platform: PlatformKind, project: &str, ttl: Duration) -> Result<Option<Duration>>;
 
     // --- housekeeping -------------------------------------------------------------------------------------------
 

@@ -69,6 +69,8 @@ pub struct AzureDevOps {
     pub(super) also_called: Mutex<Option<String>>,
     /// Who the token belongs to, once it was asked.
     me: OnceCell<Account>,
+    /// GUID and name of the project, once the server has told.
+    pub(super) identity: Mutex<Option<(String, String)>>,
 }
 
 /// The token is not shown, nor what holds it.
@@ -145,6 +147,7 @@ impl AzureDevOps {
             seen: Mutex::default(),
             also_called: Mutex::default(),
             me: OnceCell::new(),
+            identity: Mutex::default(),
         })
     }
 
@@ -287,6 +290,10 @@ impl Platform for AzureDevOps {
 
     async fn check_access(&self) -> Result<Access> {
         self.project_access().await
+    }
+
+    async fn is_known_as(&self, id: &str) -> Result<bool> {
+        self.has_identity(id).await
     }
 
     async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
