@@ -18,6 +18,7 @@ pub mod github;
 pub mod gitlab;
 pub mod jira;
 mod pages;
+mod people;
 mod quota;
 mod server;
 mod traffic;
