@@ -1,9 +1,9 @@
 //! A platform that answers at once, so that what is measured is ours.
 
-use agent_smith::job::WriteRight;
+use agent_smith::job::{Entitled, WriteRight};
 use agent_smith::lifecycle::Lifecycle;
-use agent_smith::platform::{Access, Comment, Listing, Platform, Result};
-use agent_smith::ticket::{Candidate, Labels, PlatformKind, Ticket};
+use agent_smith::platform::{Access, Comment, Listing, Platform, Reaction, Result};
+use agent_smith::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 
 /// Every ticket is open and carries the trigger label.
 pub(crate) struct Instant;
@@ -39,6 +39,22 @@ impl Platform for Instant {
     }
 
     async fn comment(&self, _right: &dyn WriteRight, _comment: &Comment) -> Result<()> {
+        Ok(())
+    }
+
+    async fn me(&self) -> Result<Account> {
+        Ok(Account { id: "agent-smith".to_owned(), ..Account::default() })
+    }
+
+    async fn may_write(&self, _who: &Account, _ticket: &str) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn react(&self, _to: &Entitled, _place: (&str, &str), _reaction: Reaction) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn answer(&self, _to: &Entitled, _ticket: &str, _comment: &Comment) -> Result<()> {
         Ok(())
     }
 }
