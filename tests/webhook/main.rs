@@ -10,6 +10,7 @@ mod bodies;
 mod github;
 mod hook;
 mod limits;
+mod people;
 mod races;
 mod redelivery;
 mod routing;
