@@ -45,6 +45,10 @@ pub enum AskedBy {
     TriggerLabel,
     /// `agent-smith:pending`, set by a person on a ticket without a trigger label.
     PendingLabel,
+    /// It was assigned to the account that the trigger section names.
+    Assignment,
+    /// A comment of somebody who may write to the tracker.
+    Comment,
 }
 
 /// Where a job stands in the store.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::config::{Config, Project, Tracker};
 use crate::job::AskedBy;
 use crate::lifecycle::Lifecycle;
-use crate::ticket::Labels;
+use crate::ticket::{Labels, Ticket};
 
 /// What the labels and the state of a ticket say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Rejection {
     Closed,
     /// It carries neither a trigger label nor `agent-smith:pending`.
     NoTriggerLabel,
+    /// Its status is none of the project's `trigger_statuses`.
+    Status(String),
     /// Another project on the same tracker is responsible for it.
     OtherProject(String),
     /// The pipeline it asks for does not exist.
@@ -40,6 +42,7 @@ impl fmt::Display for Rejection {
         match self {
             Self::Closed => f.write_str("the ticket is closed"),
             Self::NoTriggerLabel => f.write_str("no trigger label"),
+            Self::Status(status) => write!(f, "its status {status} is none of trigger_statuses"),
             Self::OtherProject(name) => write!(f, "it belongs to project {name} on the same tracker"),
             Self::UnknownPipeline(name) => write!(f, "pipeline {name} does not exist"),
             Self::Gone(reason) => f.write_str(reason),
@@ -47,8 +50,24 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// Judges a ticket for one project.
+/// Judges what a listing shows of a ticket, for one project. A listing does not tell the status, so that the claim itself
+/// may still refuse it.
 pub fn judge(open: bool, labels: &Labels, project: &Project, config: &Config) -> Judgement {
+    judge_seen((open, None, labels), None, project, config)
+}
+
+/// Judges a ticket as it was just read, for one project. `asked_by`: how somebody asked for the run, when it was not with
+/// a label.
+pub fn judge_ticket(ticket: &Ticket, asked_by: Option<AskedBy>, project: &Project, config: &Config) -> Judgement {
+    judge_seen((ticket.open, Some(&ticket.state), &ticket.labels), asked_by, project, config)
+}
+
+fn judge_seen(
+    (open, status, labels): (bool, Option<&str>, &Labels),
+    asked_by: Option<AskedBy>,
+    project: &Project,
+    config: &Config,
+) -> Judgement {
     if !open {
         return Judgement::Rejected(Rejection::Closed);
     }
@@ -56,12 +75,24 @@ pub fn judge(open: bool, labels: &Labels, project: &Project, config: &Config) ->
     if let Some(state) = lifecycle.filter(|state| *state != Lifecycle::Pending) {
         return Judgement::Taken(state);
     }
-    let asked_by = match (carries_trigger(project, labels), lifecycle) {
-        (true, _) => AskedBy::TriggerLabel,
-        (false, Some(_)) => AskedBy::PendingLabel,
-        (false, None) => return Judgement::Rejected(Rejection::NoTriggerLabel),
+    // A person who takes the label away wants no run, however else it was asked for: so the label counts first.
+    let asked_by = match (carries_trigger(project, labels), asked_by, lifecycle) {
+        (true, ..) => AskedBy::TriggerLabel,
+        (false, Some(other), _) => other,
+        (false, None, Some(_)) => AskedBy::PendingLabel,
+        (false, None, None) => return Judgement::Rejected(Rejection::NoTriggerLabel),
     };
-    match owner(config, &project.tracker, labels) {
+    // Pending was set by a person who wants it now, or by us on a ticket whose run broke off and may have moved on.
+    if lifecycle.is_none()
+        && let Some(status) = status.filter(|status| !project.trigger.takes_status(status))
+    {
+        return Judgement::Rejected(Rejection::Status(status.to_owned()));
+    }
+    let responsible = match asked_by {
+        AskedBy::TriggerLabel | AskedBy::PendingLabel => owner(config, &project.tracker, labels),
+        AskedBy::Assignment | AskedBy::Comment => labelled_for(config, &project.tracker, labels),
+    };
+    match responsible {
         Some(other) if other.name != project.name => Judgement::Rejected(Rejection::OtherProject(other.name.clone())),
         _ => Judgement::Claimable(asked_by),
     }
@@ -75,9 +106,12 @@ pub fn carries_trigger(project: &Project, labels: &Labels) -> bool {
 /// The project that is responsible for a ticket of this tracker: the first in file order with one of its trigger
 /// labels, else the first on the tracker.
 pub fn owner<'a>(config: &'a Config, tracker: &Tracker, labels: &Labels) -> Option<&'a Arc<Project>> {
-    let mut neighbours = neighbours(config, tracker).peekable();
-    let first = neighbours.peek().copied();
-    neighbours.find(|project| carries_trigger(project, labels)).or(first)
+    labelled_for(config, tracker, labels).or_else(|| neighbours(config, tracker).next())
+}
+
+/// The first project in file order with one of its trigger labels on a ticket of this tracker.
+pub fn labelled_for<'a>(config: &'a Config, tracker: &Tracker, labels: &Labels) -> Option<&'a Arc<Project>> {
+    neighbours(config, tracker).find(|project| carries_trigger(project, labels))
 }
 
 /// The projects on one tracker, in file order.

@@ -20,7 +20,7 @@ use crate::ticket::{Ticket, TicketKey};
 
 mod judge;
 
-pub use judge::{Judgement, Rejection, carries_trigger, judge, neighbours, owner};
+pub use judge::{Judgement, Rejection, carries_trigger, judge, judge_ticket, labelled_for, neighbours, owner};
 
 /// How a claim ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Request<'a> {
     pub platform: &'a dyn Platform,
     /// The platform's identifier of the ticket.
     pub ticket: &'a str,
+    /// How somebody asked for the run, when it was not with a label: then the ticket needs none.
+    pub asked_by: Option<AskedBy>,
 }
 
 impl Request<'_> {
@@ -110,7 +112,7 @@ impl ClaimService {
             }
             Err(error) => return Err(error.into()),
         };
-        let asked_by = match judge(ticket.open, &ticket.labels, request.project, request.config) {
+        let asked_by = match judge_ticket(&ticket, request.asked_by, request.project, request.config) {
             Judgement::Claimable(asked_by) => asked_by,
             Judgement::Taken(state) => return Ok(Claim::AlreadyClaimed(format!("its label is {state}"))),
             Judgement::Rejected(rejection) => return Ok(Claim::Rejected(rejection)),

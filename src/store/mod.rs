@@ -117,6 +117,17 @@ pub struct HalfMadeClaim {
     pub job: Job,
 }
 
+/// What became of an attempt to hold a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryHold {
+    /// The delivery is the caller's to act on.
+    Held,
+    /// Somebody else is at work on it.
+    HeldByOther,
+    /// It was acted on, and this was the answer.
+    Answered(String),
+}
+
 /// How many jobs stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueCounts {
@@ -183,6 +194,20 @@ pub trait Store: Send + Sync + 'static {
     async fn finish(&self, lease: &JobLease) -> Result<bool>;
     /// Puts the job back at the end of its project's queue, visible after `delay`. False: the epoch is stale.
     async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool>;
+
+    // --- webhooks -----------------------------------------------------------------------------------------------
+
+    /// Holds a delivery for `ttl`, or goes on holding one that is `holder`'s already. What nobody goes on holding and
+    /// nobody answers is free again at its end. `id` is at most a few hundred bytes.
+    async fn hold_delivery(&self, id: &str, holder: &str, ttl: Duration) -> Result<DeliveryHold>;
+    /// Remembers for `ttl` how a delivery was answered. False: it is not `holder`'s any more and nothing was changed.
+    async fn answer_delivery(&self, id: &str, holder: &str, answer: &str, ttl: Duration) -> Result<bool>;
+    /// Lets go of a delivery unanswered, so that it may be sent again. False: it is not `holder`'s any more.
+    async fn drop_delivery(&self, id: &str, holder: &str) -> Result<bool>;
+    /// Remembers for `ttl` that a webhook offered this ticket to the claim service.
+    async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()>;
+    /// For each ticket whether that is remembered.
+    async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>>;
 
     // --- housekeeping -------------------------------------------------------------------------------------------
 

@@ -153,12 +153,23 @@ impl World {
 
     /// The real app in this process, on a free port.
     pub async fn start(&self, store: Arc<dyn Store>, name: &str) -> App {
-        let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)]);
+        self.start_with(Some(store), name, &[], true).await
+    }
+
+    /// The same with more in its environment; it may take no jobs, and do without a store.
+    pub async fn start_with(
+        &self,
+        store: Option<Arc<dyn Store>>,
+        name: &str,
+        variables: &[(&str, &str)],
+        consumer: bool,
+    ) -> App {
+        let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)].iter().chain(variables).copied());
         let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
         App::start(Options {
             config,
-            store: Some(store),
-            consumer: true,
+            store,
+            consumer,
             supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
             name: name.to_owned(),
             environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],

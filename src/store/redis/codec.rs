@@ -35,6 +35,8 @@ pub(super) fn job(ticket: &str, pipeline: &str, run_id: &str, asked_by: &str) ->
     let asked_by = match asked_by {
         "trigger-label" => AskedBy::TriggerLabel,
         "pending-label" => AskedBy::PendingLabel,
+        "assignment" => AskedBy::Assignment,
+        "comment" => AskedBy::Comment,
         other => return Err(Error::Malformed(format!("asked_by of {ticket} is `{other}`"))),
     };
     Ok(Job { key: ticket_key(ticket)?, pipeline: pipeline.to_owned(), run_id: run_id.to_owned(), asked_by })
@@ -45,6 +47,8 @@ pub(super) fn asked_by_word(asked_by: AskedBy) -> &'static str {
     match asked_by {
         AskedBy::TriggerLabel => "trigger-label",
         AskedBy::PendingLabel => "pending-label",
+        AskedBy::Assignment => "assignment",
+        AskedBy::Comment => "comment",
     }
 }
 

@@ -51,3 +51,13 @@ pub(super) fn claim_lock(ticket: &TicketKey) -> String {
 pub(super) fn heartbeat(ticket: impl Display) -> String {
     format!("agentsmith:heartbeat:{ticket}")
 }
+
+/// String with TTL: who is at work on a delivery, or how it was answered.
+pub(super) fn delivery(id: &str) -> String {
+    format!("agentsmith:delivery:{id}")
+}
+
+/// String with TTL: a webhook offered this ticket.
+pub(super) fn offered(ticket: &TicketKey) -> String {
+    format!("agentsmith:offered:{ticket}")
+}

@@ -47,6 +47,10 @@ scripts! {
     RECOVER_LAPSED = "queue.lua" "recover_lapsed.lua";
     /// Tells how old the data are.
     GENERATION_AGE = "queue.lua" "generation_age.lua";
+    /// Holds a delivery.
+    HOLD_DELIVERY = "hold_delivery.lua";
+    /// Records how a delivery was answered.
+    ANSWER_DELIVERY = "answer_delivery.lua";
     /// Counts jobs.
     COUNTS = "queue.lua" "counts.lua";
 }
