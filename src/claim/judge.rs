@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::{Config, Project, Tracker};
-use crate::job::AskedBy;
+use crate::job::{AskedBy, Withdrawal};
 use crate::lifecycle::Lifecycle;
 use crate::ticket::{Labels, Ticket};
 
@@ -35,6 +35,8 @@ pub enum Rejection {
     UnknownPipeline(String),
     /// The platform says that it is not there any more.
     Gone(String),
+    /// Its last request was taken back, and what is on the ticket asked then already.
+    Withdrawn(Withdrawal),
 }
 
 impl fmt::Display for Rejection {
@@ -46,6 +48,9 @@ impl fmt::Display for Rejection {
             Self::OtherProject(name) => write!(f, "it belongs to project {name} on the same tracker"),
             Self::UnknownPipeline(name) => write!(f, "pipeline {name} does not exist"),
             Self::Gone(reason) => f.write_str(reason),
+            Self::Withdrawn(withdrawal) => {
+                write!(f, "{withdrawal}; add {} to ask again", Lifecycle::Pending)
+            }
         }
     }
 }

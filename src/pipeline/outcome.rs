@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::job::Verdict;
+use crate::job::{Verdict, Withdrawal};
 
 /// Why a run is to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StopReason {
-    /// Somebody removed the trigger label.
-    TriggerRemoved,
-    /// Somebody closed the ticket.
-    TicketClosed,
+    /// The request for the run was taken back.
+    Withdrawn(Withdrawal),
     /// The server is shutting down; the job goes back to the queue.
     ShuttingDown,
     /// The lease is lost; somebody else has the job, and this run may write nothing.
@@ -41,7 +39,7 @@ impl Stop {
 
     /// The reason, once a stop was asked for.
     pub fn asked(&self) -> Option<StopReason> {
-        self.reason.get().copied()
+        self.reason.get().cloned()
     }
 
     /// Resolves when a stop was asked for.
@@ -63,19 +61,57 @@ pub struct RunReport {
     pub host: String,
     /// Name of the pipeline.
     pub pipeline: String,
-    /// Number of steps in the pipeline.
-    pub steps: usize,
+    /// Every step of the pipeline, in its order.
+    pub steps: Vec<StepReport>,
     /// How it ended.
     pub outcome: Outcome,
     /// From the start to the end of the last process.
     pub duration: Duration,
-    /// The end of what the last step printed, readable, at most 32 KiB.
+    /// The end of what the step printed that failed the run, else of the last one; readable, at most 32 KiB.
     pub tail: String,
     /// The log, if it could be written.
     pub log: Option<PathBuf>,
     /// Processes that could not be ended, because they belong to another user or hang in the kernel. A person should
     /// look.
     pub left_behind: usize,
+}
+
+/// What became of one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepReport {
+    /// Its name, or the first line of its command.
+    pub title: String,
+    /// What became of it.
+    pub outcome: StepOutcome,
+    /// How long it took; zero when it did not run.
+    pub duration: Duration,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// It succeeded.
+    Done,
+    /// It failed, and the run with it.
+    Failed,
+    /// It failed, and the pipeline says that the run goes on.
+    Tolerated,
+    /// Its condition did not hold.
+    Skipped,
+    /// The run was over before its turn, or while it ran.
+    NotReached,
+}
+
+impl StepOutcome {
+    /// The word that a condition compares with.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed | Self::Tolerated => "failed",
+            Self::Skipped => "skipped",
+            Self::NotReached => "not_reached",
+        }
+    }
 }
 
 /// How a run ended.
@@ -117,6 +153,8 @@ pub enum FailureCause {
     Signal(i32),
     /// The pipeline's time was over.
     Timeout(Duration),
+    /// The step's own time was over.
+    StepTimeout(Duration),
     /// Nothing was started; says why.
     NotStarted(String),
     /// The process that watches the step was killed, most likely by the step itself.
@@ -130,7 +168,7 @@ impl RunReport {
         match &self.outcome {
             Outcome::Done => Some(Verdict::Done),
             Outcome::Failed(_) => Some(Verdict::Failed),
-            Outcome::Stopped(StopReason::TriggerRemoved | StopReason::TicketClosed) => Some(Verdict::Cancelled),
+            Outcome::Stopped(StopReason::Withdrawn(_)) => Some(Verdict::Cancelled),
             Outcome::Stopped(StopReason::ShuttingDown | StopReason::LeaseLost) => None,
         }
     }
@@ -139,12 +177,11 @@ impl RunReport {
 /// Completes "stopped because ...".
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TriggerRemoved => "the trigger label was removed",
-            Self::TicketClosed => "the ticket was closed",
-            Self::ShuttingDown => "the server is shutting down",
-            Self::LeaseLost => "another server has taken the job over",
-        })
+        match self {
+            Self::Withdrawn(withdrawal) => withdrawal.fmt(f),
+            Self::ShuttingDown => f.write_str("the server is shutting down"),
+            Self::LeaseLost => f.write_str("another server has taken the job over"),
+        }
     }
 }
 
@@ -158,6 +195,9 @@ pub(super) fn cause_in_words(cause: &FailureCause) -> String {
         FailureCause::Signal(number) => format!("was ended by signal {number}"),
         FailureCause::Timeout(limit) => {
             format!("was ended because the time for the whole run ({}) was over", duration_in_words(*limit))
+        }
+        FailureCause::StepTimeout(limit) => {
+            format!("was ended because its time ({}) was over", duration_in_words(*limit))
         }
         FailureCause::NotStarted(why) => format!("could not be started: {why}"),
         FailureCause::SupervisorLost => {

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_smith::app::{App, Options};
+use agent_smith::claim::{ClaimService, Recall, Request};
 use agent_smith::config::{Env, Live};
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::platform::http::Http;
+use agent_smith::platform::registry::Trackers;
 use agent_smith::sim::SimServer;
 use agent_smith::sim::board::{Board, NewTicket, TicketView};
 use agent_smith::sim::github::{self, SimOptions};
-use agent_smith::store::Store;
+use agent_smith::store::{Store, Withdrawn};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -181,6 +184,13 @@ impl World {
         .unwrap()
     }
 
+    /// The claim service of one more process on this store.
+    pub fn door(&self, store: Arc<dyn Store>) -> Door {
+        let (config, _problems) = Live::start(&self.config_path(), Env::from_iter([("GITHUB_TOKEN", TOKEN)])).unwrap();
+        let calls = agent_smith::platform::http::Settings { proxies: false, ..Default::default() };
+        Door { config, trackers: Trackers::new(Http::with(calls).unwrap()), claims: ClaimService::new(store) }
+    }
+
     /// Opens a ticket with the trigger label.
     pub fn ask(&self, tracker: &str, title: &str) -> u64 {
         self.board.open_ticket(tracker, NewTicket::titled(title).body("please").label("agent-smith")).unwrap()
@@ -216,6 +226,25 @@ impl World {
     /// The lines of a file that steps append to; empty while it does not exist.
     pub fn lines(&self, name: &str) -> Vec<String> {
         read_lines(&self.path(name))
+    }
+}
+
+/// The claim service and what a request to it needs.
+pub struct Door {
+    pub config: Live,
+    pub trackers: Trackers,
+    pub claims: ClaimService,
+}
+
+impl Door {
+    /// Takes a ticket's request back.
+    pub async fn withdraw(&self, project: &str, ticket: u64, recall: Recall<'_>) -> Withdrawn {
+        let config = self.config.current();
+        let project = &config.projects[project];
+        let (platform, ticket) = (self.trackers.of(project).unwrap(), ticket.to_string());
+        let request =
+            Request { config: &config, project, platform: platform.as_ref(), ticket: &ticket, asked_by: None };
+        self.claims.withdraw(&request, recall).await.unwrap()
     }
 }
 

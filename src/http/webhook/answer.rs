@@ -64,6 +64,11 @@ impl Answer {
         Self::new(StatusCode::ACCEPTED, "accepted", reason)
     }
 
+    /// A request for a run was taken back.
+    pub(super) fn withdrawn(reason: impl AsRef<str>) -> Self {
+        Self::new(StatusCode::OK, "withdrawn", reason).standing()
+    }
+
     /// There is nothing to do.
     pub(super) fn ignored(reason: impl AsRef<str>) -> Self {
         Self::new(StatusCode::OK, "ignored", reason).standing()

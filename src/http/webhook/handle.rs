@@ -16,13 +16,13 @@ use super::receiver::{Receiver, Stored};
 use super::tracker::{self, OneTracker};
 use super::verify::Standing;
 use super::wishes::{self, Wishes};
-use crate::claim::{self, Claim};
+use crate::claim::{self, Claim, Recall};
 use crate::config::{Config, Project};
 use crate::job::AskedBy;
 use crate::platform::{self, Platform};
 use crate::runner::Backoff;
-use crate::store;
-use crate::ticket::TicketKey;
+use crate::store::{self, Withdrawn};
+use crate::ticket::{Account, TicketKey};
 
 /// Whether nobody waits for the answer any more.
 pub(super) type Alone<'a> = &'a (dyn Fn() -> bool + Send + Sync);
@@ -114,8 +114,8 @@ impl Handling<'_> {
             Err(error) => return refused(&projects[0], &error),
         };
         let platform = platform.as_ref();
-        if wishes.gone.is_some() {
-            return Answer::ignored("a running job sees the change with its next heartbeat");
+        if wishes.gone {
+            return self.take_back(&projects[0], platform).await;
         }
         if wishes.by_label {
             return match self.responsible(projects, platform).await {
@@ -128,7 +128,7 @@ impl Handling<'_> {
         {
             return self.offer(project, platform, Some(AskedBy::Assignment)).await;
         }
-        Answer::ignored("nothing to do")
+        Answer::ignored("comments start nothing yet")
     }
 
     /// The project that a labelled ticket belongs to. Labels that the payload does not show are read.
@@ -144,7 +144,7 @@ impl Handling<'_> {
         Ok(Arc::clone(owner.unwrap_or(&projects[0])))
     }
 
-    /// Offers the ticket, in the project's turn. Once nobody waits for the answer, a platform that is away is tried again.
+    /// Offers the ticket, in the project's turn.
     async fn offer(&self, project: &Project, platform: &dyn Platform, asked_by: Option<AskedBy>) -> Answer {
         let soft = self.receiver.parts.shutdown.soft();
         let _turn = tokio::select! {
@@ -157,32 +157,64 @@ impl Handling<'_> {
             return self.stored.failed(&error);
         }
         let request = claim::Request { config: self.config, project, platform, ticket, asked_by };
-        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
-        for attempt in 1.. {
-            let error = match self.stored.claims.claim(&request).await {
-                Ok(claim) => {
-                    log_rejection(project, ticket, &claim);
-                    return Answer::of_claim(project, ticket, &claim);
+        match self.insist(project, || self.stored.claims.claim(&request)).await {
+            Ok(claim) => {
+                if let Claim::Rejected(rejection @ claim::Rejection::UnknownPipeline(_)) = &claim {
+                    warn!(project = project.name, ticket.id = ticket, "not claimed: {rejection}");
                 }
+                Answer::of_claim(project, ticket, &claim)
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    /// Takes the request of the ticket back, if the ticket itself asks no more.
+    async fn take_back(&self, project: &Project, platform: &dyn Platform) -> Answer {
+        let ticket = self.event.ticket.as_str();
+        let request = claim::Request { config: self.config, project, platform, ticket, asked_by: None };
+        let recall = Recall::TicketChanged { by: self.event.actor.as_ref().map(Account::shown) };
+        match self.insist(project, || self.stored.claims.withdraw(&request, recall)).await {
+            Ok(Withdrawn::Dropped(job)) => {
+                Answer::withdrawn(format!("the job of ticket {ticket} of {} is dropped", job.key.project))
+            }
+            Ok(Withdrawn::Stopping) => Answer::withdrawn(format!("the run of ticket {ticket} is being stopped")),
+            Ok(Withdrawn::Nothing) => Answer::ignored(format!("ticket {ticket} has no job to take back")),
+            Ok(Withdrawn::Kept) => Answer::ignored(format!("ticket {ticket} still asks for its run")),
+            Ok(Withdrawn::Over(_)) => Answer::ignored(format!("the run of ticket {ticket} is over")),
+            Err(answer) => answer,
+        }
+    }
+
+    /// Tries again what failed for a while, once nobody waits for the answer any more; before that, the sender is told to
+    /// come again.
+    async fn insist<T, F>(&self, project: &Project, mut attempt: impl FnMut() -> F) -> Result<T, Answer>
+    where
+        F: Future<Output = Result<T, claim::Error>>,
+    {
+        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        let mut attempts = 0;
+        loop {
+            let error = match attempt().await {
+                Ok(done) => return Ok(done),
                 Err(error) => error,
             };
+            attempts += 1;
             let pause = match &error {
-                claim::Error::Store(error) => return self.stored.failed(error),
-                claim::Error::Platform(error) if !error.is_temporary() => return refused(project, error),
+                claim::Error::Store(error) => return Err(self.stored.failed(error)),
+                claim::Error::Platform(error) if !error.is_temporary() => return Err(refused(project, error)),
                 claim::Error::Platform(error) => error.retry_after().unwrap_or_default().max(backoff.pause()),
                 claim::Error::TooSlow => backoff.pause(),
             };
             let answer = Answer::unavailable("platform_unavailable", error.to_string());
-            if attempt >= ATTEMPTS || pause > PAUSES.1 || !(self.alone)() {
-                return answer;
+            if attempts >= ATTEMPTS || pause > PAUSES.1 || !(self.alone)() {
+                return Err(answer);
             }
-            debug!(project = project.name, ticket.id = ticket, %error, "could not claim; trying again in the background");
+            debug!(project = project.name, %error, "the platform failed; trying again in the background");
             tokio::select! {
                 () = sleep(pause) => {}
-                () = soft.cancelled() => return answer,
+                () = self.receiver.parts.shutdown.soft().cancelled() => return Err(answer),
             }
         }
-        Answer::unavailable("platform_unavailable", "the platform does not answer")
     }
 }
 
@@ -193,12 +225,6 @@ fn refused(project: &Project, error: &platform::Error) -> Answer {
     }
     warn!(project = project.name, %error, "the platform refused what a webhook asked for");
     Answer::refused_by_platform(format!("project {}: {error}", project.name))
-}
-
-fn log_rejection(project: &Project, ticket: &str, claim: &Claim) {
-    if let Claim::Rejected(rejection @ claim::Rejection::UnknownPipeline(_)) = claim {
-        warn!(project = project.name, ticket.id = ticket, "not claimed: {rejection}");
-    }
 }
 
 fn beyond(standing: &Standing, event: &Event) -> String {

@@ -14,8 +14,8 @@ use crate::ticket::{Account, Labels};
 /// What an event asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wishes<'e> {
-    /// The request for a run is taken back, and how.
-    pub(super) gone: Option<Gone>,
+    /// That the request for a run is taken back: it was closed, or is gone, or lost its trigger label.
+    pub(super) gone: bool,
     /// A run, because of a label that is on the ticket or was.
     pub(super) by_label: bool,
     /// A run, because this account is to do it now.
@@ -26,17 +26,6 @@ pub(super) struct Wishes<'e> {
     pub(super) nothing: Option<String>,
 }
 
-/// Why a request is taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gone {
-    /// The ticket was closed.
-    Closed,
-    /// It does not exist any more, or not here.
-    Deleted,
-    /// A trigger label was removed.
-    TriggerRemoved,
-}
-
 /// What an event asks of the projects on its tracker. `by_us`: whether our own account did it.
 pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -> Wishes<'e> {
     let mut wishes = Wishes::default();
@@ -44,13 +33,10 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
     for change in &event.changes {
         match change {
             Change::Opened | Change::Reopened | Change::Unnamed => wishes.by_label |= may_ask(event, projects),
-            Change::Closed => wishes.gone = Some(Gone::Closed),
-            Change::Deleted => wishes.gone = Some(Gone::Deleted),
+            Change::Closed | Change::Deleted => wishes.gone = true,
             Change::LabelsAdded(labels) => wishes.by_label |= asks(labels, projects, event.actor.is_some() && !by_us),
             Change::LabelsRemoved(labels) => {
-                if labels.iter().any(|label| is_trigger(label, projects)) && !still_asks(event, projects) {
-                    wishes.gone.get_or_insert(Gone::TriggerRemoved);
-                }
+                wishes.gone |= labels.iter().any(|label| is_trigger(label, projects)) && !still_asks(event, projects);
                 // A person who takes a result away asks for another run.
                 let reset = labels.iter().filter_map(|label| Lifecycle::from_label(label)).any(Lifecycle::is_terminal);
                 wishes.by_label |= reset && event.actor.is_some() && !by_us && may_ask(event, projects);
@@ -74,7 +60,7 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
         (wishes.by_label, wishes.assigned) = (false, None);
         reasons.push("the ticket is closed".to_owned());
     }
-    let asks = wishes.by_label || wishes.gone.is_some() || wishes.assigned.is_some() || wishes.comment.is_some();
+    let asks = wishes.by_label || wishes.gone || wishes.assigned.is_some() || wishes.comment.is_some();
     reasons.dedup();
     Wishes { nothing: (!asks).then(|| reasons.join("; ")), ..wishes }
 }
@@ -82,12 +68,6 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
 /// True when the trigger section names this account.
 pub(super) fn is_assignee(project: &Project, account: &Account) -> bool {
     project.trigger.assignee_name.as_deref().is_some_and(|name| account.is_called(name))
-}
-
-/// True when the comment contains the project's keyword, in any case.
-pub(super) fn has_keyword(project: &Project, comment: &CommentSeen) -> bool {
-    let keyword = project.trigger.comment_keyword.as_deref().map(str::to_lowercase);
-    keyword.is_some_and(|keyword| comment.body.to_lowercase().contains(&keyword))
 }
 
 /// True when labels that came ask for a run: a trigger label, whoever added it, or Pending, when a person did.

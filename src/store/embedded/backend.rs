@@ -13,11 +13,12 @@ use tokio::time::{Instant, timeout_at};
 use super::expiring::Expiring;
 use super::mutexes::Mutexes;
 use super::queue::{Queue, Taken};
-use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, WriteRight};
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal, WriteRight};
 use crate::store::limits::MAX_DELIVERIES;
+use crate::store::stops::{Announcer, StopHints};
 use crate::store::{
     Acquisition, DeliveryHold, Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason,
-    Renewal, Result, Store,
+    Renewal, Result, Store, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -27,6 +28,7 @@ pub struct EmbeddedStore {
     state: Mutex<State>,
     job_visible: Notify,
     lease_free: Notify,
+    stops: Announcer,
     generation: String,
 }
 
@@ -73,6 +75,7 @@ impl EmbeddedStore {
             state: Mutex::default(),
             job_visible: Notify::new(),
             lease_free: Notify::new(),
+            stops: Announcer::default(),
             generation: random_token(),
         }
     }
@@ -83,7 +86,8 @@ impl EmbeddedStore {
 
     fn lease(&self, taken: Taken, consumer: &str, term: (Instant, Duration)) -> JobLease {
         let identity = (taken.attempt, taken.epoch, self.generation.clone());
-        JobLease::obtained(taken.job, identity, taken.earlier_result, term).held_by(consumer)
+        let lease = JobLease::obtained(taken.job, identity, taken.earlier_result, term);
+        lease.held_by(consumer).asked_to_stop(taken.stop_asked)
     }
 }
 
@@ -188,13 +192,12 @@ impl Store for EmbeddedStore {
 
     async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal> {
         let now = Instant::now();
-        if self.state().queue.renew(&lease.job.key, lease.epoch, ttl, now) {
-            lease.extend(now, ttl);
-            Ok(Renewal::Renewed)
-        } else {
-            lease.revoke();
-            Ok(Renewal::Lost)
+        let renewal = self.state().queue.renew(&lease.job.key, lease.epoch, ttl, now);
+        match renewal {
+            Renewal::Lost => lease.revoke(),
+            _ => lease.extend(now, ttl),
         }
+        Ok(renewal)
     }
 
     async fn confirm(&self, lease: &JobLease) -> Result<bool> {
@@ -257,6 +260,28 @@ impl Store for EmbeddedStore {
     async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>> {
         let (state, now) = (self.state(), Instant::now());
         Ok(tickets.iter().map(|ticket| state.offered.get(ticket, now).is_some()).collect())
+    }
+
+    async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
+        let withdrawn = self.state().queue.withdraw(key, withdrawal);
+        if withdrawn == Withdrawn::Stopping {
+            self.stops.announce(Some(key.clone()));
+        }
+        Ok(withdrawn)
+    }
+
+    async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>> {
+        let state = self.state();
+        Ok(keys.iter().map(|key| state.queue.withdrawals.of(key)).collect())
+    }
+
+    async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
+        self.state().queue.withdrawals.forget(key);
+        Ok(())
+    }
+
+    fn stop_hints(&self) -> StopHints {
+        self.stops.listen()
     }
 
     async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>> {

@@ -10,11 +10,11 @@ use super::announcements::Announcements;
 use super::claims::{self, End};
 use super::connection::Connection;
 use super::queue::Taker;
-use super::{deliveries, housekeeping, leases, runs};
-use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
+use super::{deliveries, housekeeping, leases, runs, withdrawals};
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal};
 use crate::store::{
     Acquisition, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal,
-    Result, Store,
+    Result, StopHints, Store, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -132,6 +132,22 @@ impl Store for RedisStore {
 
     async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>> {
         deliveries::offered(&self.redis, tickets).await
+    }
+
+    async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
+        withdrawals::withdraw(&self.redis, key, withdrawal).await
+    }
+
+    async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>> {
+        withdrawals::remembered(&self.redis, keys).await
+    }
+
+    async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
+        withdrawals::forget(&self.redis, key).await
+    }
+
+    fn stop_hints(&self) -> StopHints {
+        self.announcements.stops()
     }
 
     async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>> {

@@ -43,6 +43,8 @@ scripts! {
     FINISH = "queue.lua" "fence.lua" "finish.lua";
     /// Puts a job back.
     RELEASE = "queue.lua" "fence.lua" "release.lua";
+    /// Takes a request back.
+    WITHDRAW = "queue.lua" "withdraw.lua";
     /// Puts jobs with lapsed leases back.
     RECOVER_LAPSED = "queue.lua" "recover_lapsed.lua";
     /// Tells how old the data are.
