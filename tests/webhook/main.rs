@@ -7,6 +7,7 @@ mod support;
 
 mod answers;
 mod bodies;
+mod deliveries;
 mod github;
 mod hook;
 mod limits;
