@@ -16,6 +16,7 @@
 
 mod answer;
 mod body;
+pub mod commands;
 mod delivery;
 pub mod event;
 mod handle;
