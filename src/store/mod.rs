@@ -18,8 +18,10 @@ pub mod embedded;
 mod limits;
 pub mod redis;
 mod stops;
+mod view;
 
 pub use stops::StopHints;
+pub use view::{JobView, LastRun};
 
 /// Why the store could not answer. Expected refusals are outcomes, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -230,6 +232,10 @@ pub trait Store: Send + Sync + 'static {
     async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>>;
     /// Forgets the withdrawal of a ticket.
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()>;
+    /// The live job of a ticket, for a person who asks. Costs time in proportion to the queue of its project.
+    async fn look(&self, key: &TicketKey) -> Result<Option<JobView>>;
+    /// How the last run of a ticket ended, if it recorded a result within about a month.
+    async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>>;
     /// Hints about runs that are asked to stop from now on.
     fn stop_hints(&self) -> StopHints;
 

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod comments;
 mod failures;
 mod listings;

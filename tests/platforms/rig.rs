@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_smith::config::{Credentials, Place, Tracker};
+use agent_smith::config::{Config, Credentials, Env, Live, Place, Project, Tracker};
 use agent_smith::job::{AskedBy, Job, JobLease};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::{Http, Settings};
@@ -98,6 +98,23 @@ impl Rig {
         let platform = open(&settings, &http()).unwrap();
         assert_eq!(platform.kind(), kind);
         Self { board, sim, platform, tracker, kind, settings, id_prefix }
+    }
+
+    /// A project on this tracker: `agent-smith` starts `fix-bug`; `security-scan` is known as well.
+    pub(crate) fn project(&self, allowed_actors: Option<Vec<String>>) -> (Config, Arc<Project>) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("agentsmith.yml");
+        let text = "projects: { api: { tickets: { type: GitHub, url: 'https://github.com/o/r' }, github_trigger: \
+                    { pipeline_from_label: { agent-smith: fix-bug } } } }";
+        std::fs::write(&file, text).unwrap();
+        let (live, _problems) = Live::start(&file, Env::from_iter([("GITHUB_TOKEN", "t")])).unwrap();
+        let mut config = Config::clone(&live.current());
+        let mut project = Project::clone(&config.projects["api"]);
+        project.tracker = self.settings.clone();
+        project.trigger.allowed_actors = allowed_actors;
+        let project = Arc::new(project);
+        config.projects.insert("api".to_owned(), Arc::clone(&project));
+        (config, project)
     }
 
     /// A client of the same tracker with other credentials.

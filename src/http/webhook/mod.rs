@@ -17,6 +17,7 @@
 
 mod answer;
 mod body;
+pub mod commands;
 mod delivery;
 pub mod event;
 mod grant;

@@ -10,8 +10,9 @@ use super::announcements::Announcements;
 use super::claims::{self, End};
 use super::connection::Connection;
 use super::queue::Taker;
-use super::{deliveries, housekeeping, leases, runs, withdrawals};
+use super::{deliveries, housekeeping, leases, runs, view, withdrawals};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal};
+use crate::store::view::{JobView, LastRun};
 use crate::store::{
     Acquisition, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal,
     Result, StopHints, Store, Withdrawn,
@@ -148,6 +149,14 @@ impl Store for RedisStore {
 
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
         withdrawals::forget(&self.redis, key).await
+    }
+
+    async fn look(&self, key: &TicketKey) -> Result<Option<JobView>> {
+        view::look(&self.redis, key).await
+    }
+
+    async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>> {
+        view::last_run(&self.redis, key).await
     }
 
     fn stop_hints(&self) -> StopHints {
