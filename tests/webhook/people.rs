@@ -134,3 +134,29 @@ async fn closing_a_ticket_takes_its_job_back_at_once(backend: Backend) {
     assert_eq!(nothing.said(), (200, "ignored"), "{nothing:?}");
     assert!(hook.app.stop().await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_in_a_comment_is_carried_out_for_those_whose_word_counts() {
+    let world = world_with_keyword().await;
+    let stored = Backend::Embedded.open();
+    let hook = start(&world, stored.store.clone(), false).await;
+    let number = world.board.open_ticket(TRACKER, NewTicket::titled("By command")).unwrap();
+    let writer = ("writer", "User");
+    for (id, who, text, said) in [
+        ("quoted", writer, "> /agent-smith run", (200, "ignored")),
+        ("outsider", ("reader", "User"), "/agent-smith run", (200, "ignored")),
+        ("status", writer, "/agent-smith status", (200, "answered")),
+        ("run", writer, "Please\n/agent-smith run", (202, "claimed")),
+        ("again", writer, "/agent-smith run", (200, "answered")),
+        ("cancel", writer, "/agent-smith cancel", (200, "withdrawn")),
+        ("retry", writer, "/agent-smith retry", (202, "claimed")),
+    ] {
+        let sent = comment(number, id, who, text, &[]);
+        let answer = hook.send(&sent).await;
+        assert_eq!(answer.said(), said, "{id}: {answer:?}");
+        assert_eq!(hook.send(&sent).await, answer, "{id}, sent again");
+    }
+    assert_eq!(lifecycle(&world.board, TRACKER, number), Some(Lifecycle::Enqueued));
+    assert_eq!(stored.store.counts().await.unwrap().queued, 1);
+    assert!(hook.app.stop().await);
+}

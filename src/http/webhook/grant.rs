@@ -9,11 +9,13 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::answer::Answer;
+use super::commands::{self, Command, Outcome};
 use super::event::{CommentSeen, Event};
 use super::handle::Alone;
 use super::limits::{ATTEMPTS, PAUSES};
 use super::receiver::{Receiver, Stored};
 use super::tracker::OneTracker;
+use super::turns::Turn;
 use super::wishes::{self, Wishes};
 use crate::claim::{self, Claim, Recall};
 use crate::config::{Config, Project};
@@ -67,32 +69,65 @@ impl Granting<'_> {
         {
             answer = self.offer(project, platform, Some(AskedBy::Assignment)).await;
         }
-        if let Some(comment) = wishes.comment.filter(|_| !answer.is_claimed()) {
-            answer = self.answer_comment(projects, platform, comment).await;
+        if let Some(comment) = wishes.keyword.filter(|_| !answer.is_claimed()) {
+            answer = self.answer_keyword(projects, platform, comment).await;
+        }
+        if let Some(comment) = wishes.command {
+            answer = self.carry_out(projects, platform, comment).await;
         }
         answer
     }
 
-    /// A comment with the keyword, by somebody who may write to the tracker, asks for a run. Programs ask for nothing: two
-    /// of them could go on answering each other for ever.
-    async fn answer_comment(&self, projects: &OneTracker, platform: &dyn Platform, comment: &CommentSeen) -> Answer {
+    /// Carries out the command in a comment. One that starts a run waits for the project's turn; the others must not wait
+    /// behind a bulk edit.
+    async fn carry_out(&self, projects: &OneTracker, platform: &dyn Platform, comment: &CommentSeen) -> Answer {
+        let project = match self.responsible(projects, platform).await {
+            Ok(project) => project,
+            Err(error) => return refused(&projects[0], &error),
+        };
+        let heard = commands::listen(platform.kind(), &comment.body);
+        let starts = heard.is_some_and(|heard| matches!(heard.command, Command::Run { .. } | Command::Retry));
+        let _turn = match starts {
+            true => match self.turn(&project).await {
+                Ok(turn) => Some(turn),
+                Err(answer) => return answer,
+            },
+            false => None,
+        };
+        let (config, claims) = (self.config, &self.stored.claims);
+        let parts = commands::Parts { config, store: self.stored.store.as_ref(), claims };
+        let (ticket, who) = (self.event.ticket.as_str(), self.event.actor.as_ref());
+        let attempt = || commands::carry_out(&parts, &project, platform, ticket, who, comment);
+        match self.insist(&project, attempt).await {
+            Ok(Outcome::Claimed(job)) => Answer::of_claim(&project, ticket, &Claim::Claimed(job)),
+            Ok(Outcome::Withdrawn(what)) => Answer::withdrawn(what),
+            Ok(Outcome::Answered(said)) => Answer::answered(said),
+            Ok(Outcome::Ignored(why)) => Answer::ignored(why),
+            Ok(Outcome::NoCommand) => Answer::ignored("the comment holds no command"),
+            Err(answer) => answer,
+        }
+    }
+
+    /// A comment with the keyword, by somebody whose word counts, asks for a run.
+    async fn answer_keyword(&self, projects: &OneTracker, platform: &dyn Platform, comment: &CommentSeen) -> Answer {
         let Some(actor) = &self.event.actor else {
             return Answer::ignored("the delivery does not say who wrote the comment");
         };
-        if actor.is_bot {
-            return Answer::ignored(format!("{} is a program", actor.shown()));
-        }
-        let may_write = match platform.may_write(actor, &self.event.ticket).await {
-            Ok(may_write) => may_write,
+        let project = match self.asked_in(projects, platform, comment).await {
+            Ok(project) => project,
             Err(error) => return refused(&projects[0], &error),
         };
-        if !may_write {
-            info!("a comment of {} asks for a run and starts none: they may not write to the tracker", actor.shown());
-            return Answer::ignored(format!("{} may not write to the tracker", actor.shown()));
-        }
-        match self.asked_in(projects, platform, comment).await {
-            Ok(project) => self.offer(&project, platform, Some(AskedBy::Comment)).await,
-            Err(error) => refused(&projects[0], &error),
+        match claim::standing(&project, platform, &self.event.ticket, actor).await {
+            Ok(claim::Standing::Entitled(_)) => self.offer(&project, platform, Some(AskedBy::Comment)).await,
+            Ok(claim::Standing::Outsider(why)) => {
+                info!(
+                    project = project.name,
+                    ticket.id = self.event.ticket,
+                    "a comment with the keyword is ignored: {why}"
+                );
+                Answer::ignored(why)
+            }
+            Err(error) => refused(&project, &error),
         }
     }
 
@@ -126,10 +161,9 @@ impl Granting<'_> {
 
     /// Offers the ticket, in the project's turn.
     async fn offer(&self, project: &Project, platform: &dyn Platform, asked_by: Option<AskedBy>) -> Answer {
-        let soft = self.receiver.parts.shutdown.soft();
-        let _turn = tokio::select! {
-            turn = self.receiver.turns.of(&project.name) => turn,
-            () = soft.cancelled() => return Answer::unavailable("shutting_down", "this process ends"),
+        let _turn = match self.turn(project).await {
+            Ok(turn) => turn,
+            Err(answer) => return answer,
         };
         let ticket = self.event.ticket.as_str();
         let key = TicketKey::new(platform.kind(), &project.name, ticket);
@@ -145,6 +179,15 @@ impl Granting<'_> {
                 Answer::of_claim(project, ticket, &claim)
             }
             Err(answer) => answer,
+        }
+    }
+
+    async fn turn(&self, project: &Project) -> Result<Turn, Answer> {
+        tokio::select! {
+            turn = self.receiver.turns.of(&project.name) => Ok(turn),
+            () = self.receiver.parts.shutdown.soft().cancelled() => {
+                Err(Answer::unavailable("shutting_down", "this process ends"))
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 //! read      bytes to an event, one file per platform                     event     what an event is
 //! handle    what is asked of whom, once                                  wishes    what an event asks for (pure)
 //! grant     offers to the claim service, withdrawals                     turns     claims of one project in order
+//! commands  `/agent-smith …` in comments
 //! tracker   which configured tracker the payload names                   delivery  each delivery acted on once
 //! answer    status, word and reason                                      limits    every number of this room
 //! ```

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::commands::{listen, spoken_lines};
 use super::event::{Change, CommentSeen, Event};
 use crate::config::Project;
 use crate::lifecycle::{self, Lifecycle};
@@ -20,8 +21,10 @@ pub(super) struct Wishes<'e> {
     pub(super) by_label: bool,
     /// A run, because this account is to do it now.
     pub(super) assigned: Option<&'e Account>,
-    /// A run, because of what this comment says.
-    pub(super) comment: Option<&'e CommentSeen>,
+    /// What this comment asks for: it holds a command.
+    pub(super) command: Option<&'e CommentSeen>,
+    /// A run, because this comment contains the keyword.
+    pub(super) keyword: Option<&'e CommentSeen>,
     /// Why nothing is asked for, when that is so.
     pub(super) nothing: Option<String>,
 }
@@ -64,18 +67,22 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
                 let named = |project: &Arc<Project>| is_assignee(project, account);
                 wishes.assigned = Some(account).filter(|_| projects.iter().any(named)).or(wishes.assigned);
             }
+            Change::Commented(comment) if carries_marker(&comment.body) => {}
+            Change::Commented(comment) if holds_command(projects, comment) => wishes.command = Some(comment),
             Change::Commented(comment) => {
                 let asks = projects.iter().any(|project| has_keyword(project, comment));
-                wishes.comment = Some(comment).filter(|_| asks && !carries_marker(&comment.body)).or(wishes.comment);
+                wishes.keyword = Some(comment).filter(|_| asks).or(wishes.keyword);
             }
         }
         reasons.push(why_nothing(change, by_us));
     }
     if event.seen.open == Some(false) {
-        (wishes.by_label, wishes.assigned, wishes.comment) = (false, None, None);
+        // A command may be about what was before.
+        (wishes.by_label, wishes.assigned, wishes.keyword) = (false, None, None);
         reasons.push("the ticket is closed".to_owned());
     }
-    let asks = wishes.by_label || wishes.gone || wishes.assigned.is_some() || wishes.comment.is_some();
+    let by_comment = wishes.command.is_some() || wishes.keyword.is_some();
+    let asks = wishes.by_label || wishes.gone || wishes.assigned.is_some() || by_comment;
     reasons.dedup();
     Wishes { nothing: (!asks).then(|| reasons.join("; ")), ..wishes }
 }
@@ -85,10 +92,16 @@ pub(super) fn is_assignee(project: &Project, account: &Account) -> bool {
     project.trigger.assignee_name.as_deref().is_some_and(|name| account.is_called(name))
 }
 
-/// True when the comment contains the project's keyword, in any case.
+/// True when the author says the project's keyword, in any case: quotes and code are not what they say.
 pub(super) fn has_keyword(project: &Project, comment: &CommentSeen) -> bool {
-    let keyword = project.trigger.comment_keyword.as_deref().map(str::to_lowercase);
-    keyword.is_some_and(|keyword| comment.body.to_lowercase().contains(&keyword))
+    let Some(keyword) = project.trigger.comment_keyword.as_deref().map(str::to_lowercase) else { return false };
+    let spoken = spoken_lines(project.tracker.platform(), &comment.body);
+    spoken.iter().any(|line| line.to_lowercase().contains(&keyword))
+}
+
+fn holds_command(projects: &[Arc<Project>], comment: &CommentSeen) -> bool {
+    let platform = projects.first().map(|project| project.tracker.platform());
+    platform.is_some_and(|platform| listen(platform, &comment.body).is_some())
 }
 
 /// True when labels that came ask for a run: a trigger label, whoever added it, or Pending, when a person did.
@@ -142,7 +155,7 @@ fn why_nothing(change: &Change, by_us: bool) -> String {
         Change::StatusChanged(_) => "no change to one of trigger_statuses with a trigger label".to_owned(),
         Change::Assigned(_) => "the assignee is not assignee_name".to_owned(),
         Change::Commented(comment) if carries_marker(&comment.body) => "the comment is our own".to_owned(),
-        Change::Commented(_) => "the comment does not contain comment_keyword".to_owned(),
+        Change::Commented(_) => "the comment holds neither a command nor comment_keyword".to_owned(),
         Change::Closed | Change::Deleted => "the ticket is closed".to_owned(),
     }
 }

@@ -17,3 +17,4 @@ mod spoken;
 
 pub use carry_out::{Outcome, Parts, carry_out};
 pub use parse::{Command, Heard, listen};
+pub(super) use spoken::spoken_lines;

@@ -9,7 +9,7 @@ use crate::ticket::PlatformKind;
 const MOST_BYTES: usize = 64 * 1024;
 
 /// The lines that the author wrote themselves, in the markup of the platform.
-pub(super) fn spoken_lines(platform: PlatformKind, body: &str) -> Vec<String> {
+pub(in crate::http::webhook) fn spoken_lines(platform: PlatformKind, body: &str) -> Vec<String> {
     let mut end = body.len().min(MOST_BYTES);
     while !body.is_char_boundary(end) {
         end -= 1;
