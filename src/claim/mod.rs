@@ -120,8 +120,10 @@ impl ClaimService {
             Judgement::Taken(state) => return Ok(Claim::AlreadyClaimed(format!("its label is {state}"))),
             Judgement::Rejected(rejection) => return Ok(Claim::Rejected(rejection)),
         };
-        // Pending is what a person adds to ask once more; a trigger label may be the one of before.
+        // Pending is what a person adds to ask once more, and an assignment or a comment asks now; a trigger label may be
+        // the one of before.
         if let Some(withdrawal) = &withdrawn
+            && request.asked_by.is_none()
             && Lifecycle::of(&ticket.labels) != Some(Lifecycle::Pending)
         {
             return Ok(Claim::Rejected(Rejection::Withdrawn(withdrawal.clone())));

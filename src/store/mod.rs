@@ -148,6 +148,9 @@ pub enum DeliveryHold {
     Answered(String),
 }
 
+/// How long it is remembered that a webhook offered a ticket: longer than the poll waits for a webhook that is late.
+pub const OFFER_REMEMBERED: Duration = Duration::from_secs(600);
+
 /// How many jobs stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueCounts {
@@ -243,6 +246,9 @@ pub trait Store: Send + Sync + 'static {
     async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()>;
     /// For each ticket whether that is remembered.
     async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>>;
+    /// How long ago a webhook offered any ticket of this project, if that is remembered. `ttl`: as in
+    /// [`Store::note_offer`].
+    async fn since_last_offer(&self, platform: PlatformKind, project: &str, ttl: Duration) -> Result<Option<Duration>>;
 
     // --- housekeeping -------------------------------------------------------------------------------------------
 

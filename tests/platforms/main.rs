@@ -10,6 +10,7 @@ mod support;
 mod comments;
 mod failures;
 mod listings;
+mod people;
 mod rig;
 mod transitions;
 

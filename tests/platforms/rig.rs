@@ -10,7 +10,7 @@ use agent_smith::platform::http::{Http, Settings};
 use agent_smith::platform::{Listing, Platform, Result, open};
 use agent_smith::sim::board::{Board, LabelRule, NewTicket};
 use agent_smith::sim::{Faults, SimServer, azure_devops, github, gitlab, jira};
-use agent_smith::ticket::{Candidate, PlatformKind, TicketKey};
+use agent_smith::ticket::{Account, Candidate, PlatformKind, TicketKey};
 use tokio::time::Instant;
 
 /// The trigger label of most rows.
@@ -134,6 +134,28 @@ impl Rig {
     /// The platform's identifier of a ticket.
     pub(crate) fn id(&self, number: u64) -> String {
         format!("{}{number}", self.id_prefix)
+    }
+
+    /// Somebody as a delivery of this platform names them.
+    pub(crate) async fn account(&self, login: &str) -> Account {
+        let id = match self.kind {
+            PlatformKind::GitHub => login.to_owned(),
+            PlatformKind::GitLab => self.gitlab_number(login).await,
+            PlatformKind::AzureDevOps => format!("{login}@example.invalid"),
+            PlatformKind::Jira => format!("sim-{login}"),
+        };
+        Account { id, names: vec![login.to_owned()], is_bot: false }
+    }
+
+    /// GitLab tells people apart by a number, which it shows beside what they wrote.
+    async fn gitlab_number(&self, login: &str) -> String {
+        let number = self.board.acting_as(login).open_ticket(self.tracker, NewTicket::titled("who am I?")).unwrap();
+        let path = self.tracker.replace('/', "%2F");
+        let url = format!("{}/projects/{path}/issues/{number}", self.sim.api_url());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(url).header("private-token", "simulated-gitlab-token").send().await.unwrap();
+        let issue: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        issue["author"]["id"].to_string()
     }
 
     /// A right to write to a ticket, good for a minute.

@@ -20,10 +20,23 @@ pub(super) struct Wishes<'e> {
     pub(super) by_label: bool,
     /// A run, because this account is to do it now.
     pub(super) assigned: Option<&'e Account>,
-    /// A run, or something else, because of what this comment says.
+    /// A run, because of what this comment says.
     pub(super) comment: Option<&'e CommentSeen>,
     /// Why nothing is asked for, when that is so.
     pub(super) nothing: Option<String>,
+}
+
+/// True when it makes a difference whether our own account did it.
+pub(super) fn depend_on_who(event: &Event) -> bool {
+    event.changes.iter().any(|change| match change {
+        Change::LabelsAdded(labels) => {
+            labels.iter().any(|label| Lifecycle::from_label(label) == Some(Lifecycle::Pending))
+        }
+        Change::LabelsRemoved(labels) => {
+            labels.iter().filter_map(|label| Lifecycle::from_label(label)).any(Lifecycle::is_terminal)
+        }
+        _ => false,
+    })
 }
 
 /// What an event asks of the projects on its tracker. `by_us`: whether our own account did it.
@@ -51,13 +64,15 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
                 let named = |project: &Arc<Project>| is_assignee(project, account);
                 wishes.assigned = Some(account).filter(|_| projects.iter().any(named)).or(wishes.assigned);
             }
-            Change::Commented(comment) if carries_marker(&comment.body) => {}
-            Change::Commented(comment) => wishes.comment = Some(comment),
+            Change::Commented(comment) => {
+                let asks = projects.iter().any(|project| has_keyword(project, comment));
+                wishes.comment = Some(comment).filter(|_| asks && !carries_marker(&comment.body)).or(wishes.comment);
+            }
         }
         reasons.push(why_nothing(change, by_us));
     }
     if event.seen.open == Some(false) {
-        (wishes.by_label, wishes.assigned) = (false, None);
+        (wishes.by_label, wishes.assigned, wishes.comment) = (false, None, None);
         reasons.push("the ticket is closed".to_owned());
     }
     let asks = wishes.by_label || wishes.gone || wishes.assigned.is_some() || wishes.comment.is_some();
@@ -68,6 +83,12 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
 /// True when the trigger section names this account.
 pub(super) fn is_assignee(project: &Project, account: &Account) -> bool {
     project.trigger.assignee_name.as_deref().is_some_and(|name| account.is_called(name))
+}
+
+/// True when the comment contains the project's keyword, in any case.
+pub(super) fn has_keyword(project: &Project, comment: &CommentSeen) -> bool {
+    let keyword = project.trigger.comment_keyword.as_deref().map(str::to_lowercase);
+    keyword.is_some_and(|keyword| comment.body.to_lowercase().contains(&keyword))
 }
 
 /// True when labels that came ask for a run: a trigger label, whoever added it, or Pending, when a person did.
@@ -120,7 +141,8 @@ fn why_nothing(change: &Change, by_us: bool) -> String {
         Change::Opened | Change::Reopened | Change::Unnamed => "the ticket carries no trigger label".to_owned(),
         Change::StatusChanged(_) => "no change to one of trigger_statuses with a trigger label".to_owned(),
         Change::Assigned(_) => "the assignee is not assignee_name".to_owned(),
-        Change::Commented(_) => "the comment is our own".to_owned(),
+        Change::Commented(comment) if carries_marker(&comment.body) => "the comment is our own".to_owned(),
+        Change::Commented(_) => "the comment does not contain comment_keyword".to_owned(),
         Change::Closed | Change::Deleted => "the ticket is closed".to_owned(),
     }
 }

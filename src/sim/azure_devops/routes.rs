@@ -92,6 +92,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         board: board.acting_as(&options.login),
         faults: faults.clone(),
         token: options.token.into(),
+        login: options.login.into(),
         prefix: "".into(),
         states: (options.states.0.into(), options.states.1.into()),
         newest: options.newest,
@@ -142,6 +143,7 @@ fn api() -> Router<Face> {
     let project = "/{owner}/{repo}/_apis/wit";
     let mut routes = Router::new()
         .route("/{owner}/_apis/projects/{project}", get(projects::read))
+        .route("/{owner}/_apis/connectionData", get(projects::connection))
         .route(&format!("{project}/wiql"), post(query::run))
         .route(&format!("{project}/workitemsbatch"), post(items::batch));
     // Azure DevOps does not mind the case; both are documented.

@@ -355,11 +355,11 @@ impl Board {
     }
 
     /// A panic inside the mutex is a bug of ours; what it guards is still the best there is to look at.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write<T>(&self, act: impl FnOnce(&mut Writer<'_>) -> Result<T, BoardError>) -> Result<T, BoardError> {
+    pub(super) fn write<T>(&self, act: impl FnOnce(&mut Writer<'_>) -> Result<T, BoardError>) -> Result<T, BoardError> {
         let (outcome, seq) = {
             let mut state = self.lock();
             let outcome = act(&mut Writer { state: &mut state, actor: &self.actor });

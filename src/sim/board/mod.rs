@@ -6,6 +6,7 @@
 
 mod handle;
 mod happening;
+mod members;
 mod model;
 mod query;
 mod state;
@@ -14,6 +15,7 @@ mod writes;
 
 pub use handle::Board;
 pub(in crate::sim) use happening::{Happening, Listener};
+pub use members::{Reaction, Role};
 pub use model::{
     BoardError, Comment, Event, LabelDef, LabelRule, MAX_COMMENT_CHARS, MAX_LABEL_CHARS, MAX_TITLE_CHARS, NewTicket,
     TicketView, TrackerView, What,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::happening::{Happening, Told};
+use super::members::{Reaction, Role};
 use super::model::{
     BoardError, Comment, Event, LabelDef, LabelRule, MAX_EVENTS, MAX_TICKETS, MAX_TRACKERS, TicketView, TrackerView,
     What,
@@ -75,6 +76,9 @@ pub(super) struct Tracker {
     /// Set while listings are frozen: what they show.
     pub(super) frozen: Option<Vec<TicketRecord>>,
     pub(super) history: VecDeque<Event>,
+    /// By login in lower case.
+    pub(super) members: BTreeMap<String, Role>,
+    pub(super) reactions: Vec<Reaction>,
     pub(super) created_at: DateTime<Utc>,
 }
 
@@ -172,6 +176,8 @@ impl State {
             slots: BTreeMap::new(),
             frozen: None,
             history: VecDeque::new(),
+            members: BTreeMap::new(),
+            reactions: Vec::new(),
             created_at: Utc::now(),
         };
         self.trackers.insert(id, tracker);

@@ -22,6 +22,7 @@ pub(super) fn user(login: &str, caller: &Caller) -> Value {
         "name": login,
         "state": "active",
         "locked": false,
+        "bot": false,
         "avatar_url": null,
         "web_url": format!("{}/{login}", caller.instance),
     })

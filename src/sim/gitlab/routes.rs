@@ -3,7 +3,7 @@
 use std::io;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use super::face::{Face, SimOptions};
@@ -60,5 +60,7 @@ fn api() -> Router<Face> {
         .route("/projects/{id}/issues", get(issues::list).post(issues::open))
         .route("/projects/{id}/issues/{iid}", get(issues::read).put(issues::edit))
         .route("/projects/{id}/issues/{iid}/notes", get(notes::list).post(notes::write))
+        .route("/projects/{id}/issues/{iid}/notes/{note}/award_emoji", post(notes::award))
+        .route("/projects/{id}/members/all/{user}", get(project::member))
         .method_not_allowed_fallback(async || Problem::error(http::StatusCode::METHOD_NOT_ALLOWED, "405 Not Allowed"))
 }

@@ -72,6 +72,7 @@ fn api(face: Face) -> Router {
             .route("/myself", get(account::myself))
             .route("/serverInfo", get(account::server_info))
             .route("/mypermissions", get(account::my_permissions))
+            .route("/user/permission/search", get(account::permitted))
             .route("/project/{key}", get(account::project))
             .route("/issue/{issue}", get(issues::read).put(issues::edit))
             .route("/issue/{issue}/comment", get(comments::list).post(comments::write));

@@ -39,6 +39,7 @@ struct State {
     queue: Queue,
     deliveries: Expiring<String, Delivery>,
     offered: Expiring<TicketKey, ()>,
+    last_offers: Expiring<(PlatformKind, String), Instant>,
 }
 
 /// What is known of a delivery.
@@ -58,6 +59,7 @@ impl Default for State {
             queue: Queue::default(),
             deliveries: Expiring::holding(MAX_DELIVERIES),
             offered: Expiring::holding(MAX_DELIVERIES),
+            last_offers: Expiring::holding(MAX_DELIVERIES),
         }
     }
 }
@@ -252,14 +254,26 @@ impl Store for EmbeddedStore {
     }
 
     async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()> {
-        let now = Instant::now();
-        self.state().offered.set(ticket.clone(), (), now + ttl, now);
+        let (mut state, now) = (self.state(), Instant::now());
+        state.offered.set(ticket.clone(), (), now + ttl, now);
+        state.last_offers.set((ticket.platform, ticket.project.clone()), now, now + ttl, now);
         Ok(())
     }
 
     async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>> {
         let (state, now) = (self.state(), Instant::now());
         Ok(tickets.iter().map(|ticket| state.offered.get(ticket, now).is_some()).collect())
+    }
+
+    async fn since_last_offer(
+        &self,
+        platform: PlatformKind,
+        project: &str,
+        _ttl: Duration,
+    ) -> Result<Option<Duration>> {
+        let (state, now) = (self.state(), Instant::now());
+        let noted = state.last_offers.get(&(platform, project.to_owned()), now);
+        Ok(noted.map(|noted| now.saturating_duration_since(*noted)))
     }
 
     async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {

@@ -134,6 +134,10 @@ impl Store for RedisStore {
         deliveries::offered(&self.redis, tickets).await
     }
 
+    async fn since_last_offer(&self, platform: PlatformKind, project: &str, ttl: Duration) -> Result<Option<Duration>> {
+        deliveries::since_last_offer(&self.redis, platform, project, ttl).await
+    }
+
     async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
         withdrawals::withdraw(&self.redis, key, withdrawal).await
     }
