@@ -230,6 +230,8 @@ pub trait Store: Send + Sync + 'static {
     async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn>;
     /// The withdrawal that is remembered for each ticket.
     async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>>;
+    /// The tickets of which a withdrawal is remembered, in no order.
+    async fn withdrawn_tickets(&self) -> Result<Vec<TicketKey>>;
     /// Forgets the withdrawal of a ticket.
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()>;
     /// The live job of a ticket, for a person who asks. Costs time in proportion to the queue of its project.

@@ -115,3 +115,24 @@ fn accepting_unsigned_deliveries_is_said_with_the_names() {
     assert!(!open.contains("Jira"), "{open}");
     assert!(said(&[("GITHUB_WEBHOOK_SECRET", "s")]).contains("no effect"));
 }
+
+#[test]
+fn whose_word_counts_is_a_list_of_identifiers() {
+    let listed = |kind: &str, list: &str| {
+        let config = clean(&project(kind, &format!("allowed_actors: {list}")), &[]);
+        config.projects["p"].trigger.allowed_actors.clone()
+    };
+    assert_eq!(clean(&project("github", ""), &[]).projects["p"].trigger.allowed_actors, None);
+    assert_eq!(listed("github", "[]"), Some(vec![]), "nobody");
+    let github = Some(vec!["octocat".to_owned(), "my-app[bot]".to_owned()]);
+    assert_eq!(listed("github", "[\" octocat \", \"my-app[bot]\"]"), github);
+    assert_eq!(listed("gitlab", "[\"4711\"]"), Some(vec!["4711".to_owned()]));
+    for (kind, list, said) in [
+        ("gitlab", "[ann]", "GitLab tells accounts apart by their number"),
+        ("jira", "[\" \"]", "this account is empty"),
+    ] {
+        let loaded = load(&project(kind, &format!("allowed_actors: {list}")), &[]);
+        let all: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        assert!(all.iter().any(|problem| problem.contains(said)), "{said}: {all:?}");
+    }
+}

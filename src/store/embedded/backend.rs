@@ -298,6 +298,10 @@ impl Store for EmbeddedStore {
         Ok(keys.iter().map(|key| state.queue.withdrawals.of(key)).collect())
     }
 
+    async fn withdrawn_tickets(&self) -> Result<Vec<TicketKey>> {
+        Ok(self.state().queue.withdrawals.tickets())
+    }
+
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
         self.state().queue.withdrawals.forget(key);
         Ok(())

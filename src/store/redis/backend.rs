@@ -147,6 +147,10 @@ impl Store for RedisStore {
         withdrawals::remembered(&self.redis, keys).await
     }
 
+    async fn withdrawn_tickets(&self) -> Result<Vec<TicketKey>> {
+        withdrawals::tickets(&self.redis).await
+    }
+
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
         withdrawals::forget(&self.redis, key).await
     }
