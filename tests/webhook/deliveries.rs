@@ -59,8 +59,13 @@ impl Rig {
                 (format!("type: Jira, url: \"{}\", project: {tracker}", sim.url()), "jira", "JIRA_WEBHOOK_SECRET")
             }
         };
+        // Azure DevOps does not tell who may write.
+        let actors = match kind {
+            PlatformKind::AzureDevOps => "      allowed_actors: [\"jane@example.invalid\"]\n",
+            _ => "",
+        };
         let projects = format!(
-            "  api:\n    tickets: {{ {tickets} }}\n    {trigger}_trigger:\n      pipeline_from_label: {{ agent-smith: fix-bug }}\n"
+            "  api:\n    tickets: {{ {tickets} }}\n    {trigger}_trigger:\n      pipeline_from_label: {{ agent-smith: fix-bug }}\n{actors}"
         );
         let runs = format!("echo \"$AGENTSMITH_TICKET_ID\" >> {}", world.path("runs").display());
         world.write_config(&Settings { projects, ..Settings::steps(&[&runs]) });
