@@ -25,6 +25,7 @@ on_both_stores!(
     a_cancel_after_the_end_changes_nothing,
     a_claim_that_is_taken_back_half_way_leaves_no_label,
     a_dropped_job_whose_label_stayed_is_not_queued_again,
+    a_later_look_finishes_what_another_process_left,
     a_label_that_comes_back_asks_again,
     a_label_that_comes_back_asks_again_without_webhooks,
 );
@@ -235,6 +236,29 @@ async fn a_dropped_job_whose_label_stayed_is_not_queued_again(backend: Backend) 
     world.board.add_label(TRACKER, queued, "agent-smith").unwrap();
     let ticket = world.ends(TRACKER, queued, Lifecycle::Done).await;
     assert_eq!(ticket.comments.len(), 1);
+    assert!(app.stop().await);
+}
+
+/// The same, and the next delivery about the ticket comes before the reconciler.
+async fn a_later_look_finishes_what_another_process_left(backend: Backend) {
+    let (world, _) = slow_heartbeats(1).await;
+    let stored = backend.open();
+    let first = world.ask(TRACKER, "Runs");
+    let app = world.start(stored.store.clone(), "one").await;
+    runs(&world, first).await;
+    let queued = world.ask(TRACKER, "Waits");
+    waits_in_queue(&stored).await;
+    world.board.remove_label(TRACKER, queued, "agent-smith").unwrap();
+    let key = TicketKey::new(PlatformKind::GitHub, "api", queued.to_string());
+    let removed = Withdrawal::new(Cause::TriggerRemoved, Some("ann"));
+    assert!(matches!(stored.store.withdraw(&key, &removed).await.unwrap(), Withdrawn::Dropped(_)));
+    let door = world.door(stored.store.clone());
+    assert_eq!(door.withdraw("api", queued, Recall::TicketChanged { by: None }).await, Withdrawn::Nothing);
+    world.shows(TRACKER, queued, None).await;
+    assert_eq!(stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap(), [None]);
+    assert_eq!(stored.store.counts().await.unwrap().queued, 0);
+    std::fs::write(world.path("go"), "").unwrap();
+    world.ends(TRACKER, first, Lifecycle::Done).await;
     assert!(app.stop().await);
 }
 
