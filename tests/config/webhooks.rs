@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 fn load(text: &str, variables: &[(&str, &str)]) -> Loaded {
     let tokens = ["GITHUB_TOKEN", "GITLAB_TOKEN", "AZURE_DEVOPS_TOKEN", "JIRA_TOKEN", "JIRA_EMAIL"];
     let env: Env = tokens.into_iter().map(|name| (name, "tok")).chain(variables.iter().copied()).collect();
-    parse("f.yml", text, &env).unwrap()
+    parse("f.yml", text, &env).unwrap_or_else(|broken| panic!("{broken}"))
 }
 
 /// One project on this platform with these lines in its trigger section.

@@ -120,6 +120,11 @@ impl Answer {
         self.result == "claimed"
     }
 
+    /// True when a request was taken back.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.result == "withdrawn"
+    }
+
     /// True for 401.
     pub(super) fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED.as_u16()

@@ -64,6 +64,10 @@ impl Granting<'_> {
                 Err(error) => refused(&projects[0], &error),
             };
         }
+        if wishes.perhaps_gone && !answer.is_claimed() {
+            let taken_back = self.take_back(&projects[0], platform).await;
+            answer = if taken_back.is_withdrawn() { taken_back } else { answer };
+        }
         if let Some(account) = wishes.assigned.filter(|_| !answer.is_claimed())
             && let Some(project) = projects.iter().find(|project| wishes::is_assignee(project, account))
         {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::commands::{listen, spoken_lines};
 use super::event::{Change, CommentSeen, Event};
-use crate::config::Project;
+use crate::config::{Place, Project};
 use crate::lifecycle::{self, Lifecycle};
 use crate::ticket::{Account, Labels};
 
@@ -17,6 +17,8 @@ use crate::ticket::{Account, Labels};
 pub(super) struct Wishes<'e> {
     /// That the request for a run is taken back: it was closed, or is gone, or lost its trigger label.
     pub(super) gone: bool,
+    /// That this may have happened; only the ticket can tell.
+    pub(super) perhaps_gone: bool,
     /// A run, because of a label that is on the ticket or was.
     pub(super) by_label: bool,
     /// A run, because this account is to do it now.
@@ -48,7 +50,11 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
     let mut reasons: Vec<String> = Vec::new();
     for change in &event.changes {
         match change {
-            Change::Opened | Change::Reopened | Change::Unnamed => wishes.by_label |= may_ask(event, projects),
+            Change::Opened | Change::Reopened => wishes.by_label |= may_ask(event, projects),
+            Change::Unnamed => {
+                wishes.by_label |= may_ask(event, projects);
+                wishes.perhaps_gone = true;
+            }
             Change::Closed | Change::Deleted => wishes.gone = true,
             Change::LabelsAdded(labels) => wishes.by_label |= asks(labels, projects, event.actor.is_some() && !by_us),
             Change::LabelsRemoved(labels) => {
@@ -57,12 +63,11 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
                 let reset = labels.iter().filter_map(|label| Lifecycle::from_label(label)).any(Lifecycle::is_terminal);
                 wishes.by_label |= reset && event.actor.is_some() && !by_us && may_ask(event, projects);
             }
-            Change::StatusChanged(status) => {
-                let starts = |project: &Arc<Project>| {
-                    !project.trigger.statuses.is_empty() && project.trigger.takes_status(status)
-                };
-                wishes.by_label |= projects.iter().any(starts) && may_ask(event, projects);
-            }
+            Change::StatusChanged(status) => match is_open(projects, status) {
+                Some(true) => wishes.by_label |= may_ask(event, projects),
+                Some(false) => wishes.gone = true,
+                None => wishes.by_label |= may_start(projects, status) && may_ask(event, projects),
+            },
             Change::Assigned(account) => {
                 let named = |project: &Arc<Project>| is_assignee(project, account);
                 wishes.assigned = Some(account).filter(|_| projects.iter().any(named)).or(wishes.assigned);
@@ -76,13 +81,16 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
         }
         reasons.push(why_nothing(change, by_us));
     }
-    if event.seen.open == Some(false) {
+    let status = event.seen.status.as_deref();
+    let open = event.seen.open.or_else(|| is_open(projects, status?));
+    if open == Some(false) {
         // A command may be about what was before.
         (wishes.by_label, wishes.assigned, wishes.keyword) = (false, None, None);
         reasons.push("the ticket is closed".to_owned());
     }
     let by_comment = wishes.command.is_some() || wishes.keyword.is_some();
-    let asks = wishes.by_label || wishes.gone || wishes.assigned.is_some() || by_comment;
+    let gone = wishes.gone || wishes.perhaps_gone;
+    let asks = wishes.by_label || gone || wishes.assigned.is_some() || by_comment;
     reasons.dedup();
     Wishes { nothing: (!asks).then(|| reasons.join("; ")), ..wishes }
 }
@@ -108,6 +116,21 @@ fn holds_command(projects: &[Arc<Project>], comment: &CommentSeen) -> bool {
 fn asks(labels: &[String], projects: &[Arc<Project>], by_a_person: bool) -> bool {
     let pending = |label: &String| Lifecycle::from_label(label) == Some(Lifecycle::Pending);
     labels.iter().any(|label| is_trigger(label, projects) || (by_a_person && pending(label)))
+}
+
+/// Whether a status counts as not finished, where the configuration says that.
+fn is_open(projects: &[Arc<Project>], status: &str) -> Option<bool> {
+    match &projects.first()?.tracker.place {
+        Place::AzureDevOps { open_states, .. } => {
+            Some(open_states.iter().any(|open| open.to_lowercase() == status.to_lowercase()))
+        }
+        _ => None,
+    }
+}
+
+/// True when the status is one that a project waits for.
+fn may_start(projects: &[Arc<Project>], status: &str) -> bool {
+    projects.iter().map(|project| &project.trigger).any(|it| !it.statuses.is_empty() && it.takes_status(status))
 }
 
 /// True unless the payload shows that no label on the ticket asks for a run.
@@ -163,3 +186,6 @@ fn why_nothing(change: &Change, by_us: bool) -> String {
 fn is_lifecycle(label: &str) -> bool {
     label.to_lowercase().starts_with(lifecycle::PREFIX)
 }
+
+#[cfg(test)]
+mod tests;
