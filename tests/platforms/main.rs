@@ -9,9 +9,12 @@ mod support;
 
 mod comments;
 mod failures;
+mod house;
 mod listings;
 mod rig;
 mod transitions;
+mod walks;
+mod whole;
 
 /// Runs each row once on each platform.
 macro_rules! on_every_platform {
@@ -41,3 +44,56 @@ macro_rules! on_every_platform {
     };
 }
 pub(crate) use on_every_platform;
+
+/// Runs each row once on each platform with each store.
+macro_rules! on_every_platform_and_store {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            mod $name {
+                use $crate::house::Backend::{Embedded, Redis};
+                use $crate::rig::Rig;
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn github_embedded() {
+                    super::$name(Rig::github().await, Embedded).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn github_redis() {
+                    super::$name(Rig::github().await, Redis).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn gitlab_embedded() {
+                    super::$name(Rig::gitlab().await, Embedded).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn gitlab_redis() {
+                    super::$name(Rig::gitlab().await, Redis).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn azure_devops_embedded() {
+                    super::$name(Rig::azure_devops().await, Embedded).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn azure_devops_redis() {
+                    super::$name(Rig::azure_devops().await, Redis).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn jira_embedded() {
+                    super::$name(Rig::jira().await, Embedded).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn jira_redis() {
+                    super::$name(Rig::jira().await, Redis).await;
+                }
+            }
+        )+
+    };
+}
+pub(crate) use on_every_platform_and_store;

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_smith::config::{Credentials, Place, Tracker};
+use agent_smith::config::{Credentials, Env, Place, Tracker};
 use agent_smith::job::{AskedBy, Job, JobLease};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::{Http, Settings};
-use agent_smith::platform::{Listing, Platform, Result, open};
+use agent_smith::platform::{Listing, Platform, Result, Stretch, Walk, open};
 use agent_smith::sim::board::{Board, LabelRule, NewTicket};
-use agent_smith::sim::{Faults, SimServer, azure_devops, github, gitlab, jira};
+use agent_smith::sim::{Faults, Hold, Match, Request, SimServer, azure_devops, github, gitlab, jira};
 use agent_smith::ticket::{Candidate, PlatformKind, TicketKey};
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
+
+use crate::support::world::eventually;
 
 /// The trigger label of most rows.
 pub(crate) const TRIGGER: &str = "agent-smith";
@@ -100,6 +103,52 @@ impl Rig {
         Self { board, sim, platform, tracker, kind, settings, id_prefix }
     }
 
+    /// The section of a project on this tracker, as an operator would write it: polled every second, `agent-smith`
+    /// starts `fix-bug`.
+    pub(crate) fn project(&self, name: &str) -> String {
+        let (root, api) = (self.sim.url(), self.sim.api_url());
+        let (kind, trigger, place) = match &self.settings.place {
+            Place::GitHub { owner, repo } => {
+                let page = format!("url: \"https://github.com/{owner}/{repo}\", api_url: \"{api}\"");
+                ("GitHub", "github_trigger", page)
+            }
+            Place::GitLab { path } => ("GitLab", "gitlab_trigger", format!("url: \"{root}\", project: {path}")),
+            Place::AzureDevOps { project, .. } => {
+                ("AzureDevOps", "azuredevops_trigger", format!("url: \"{api}\", project: {project}"))
+            }
+            Place::Jira { project } => {
+                let project = project.as_ref().map(|key| format!(", project: {key}")).unwrap_or_default();
+                ("Jira", "jira_trigger", format!("url: \"{root}\"{project}"))
+            }
+        };
+        format!(
+            "  {name}:
+    tickets: {{ type: {kind}, {place} }}
+    {trigger}:
+      pipeline_from_label: {{ agent-smith: fix-bug }}
+    polling: {{ enabled: true, interval_seconds: 1, jitter_percent: 5 }}
+"
+        )
+    }
+
+    /// The environment of a process that may call the platform.
+    pub(crate) fn env(&self) -> Env {
+        let credentials = self.settings.credentials.as_ref().unwrap();
+        let token = match self.kind {
+            PlatformKind::GitHub => "GITHUB_TOKEN",
+            PlatformKind::GitLab => "GITLAB_TOKEN",
+            PlatformKind::AzureDevOps => "AZURE_DEVOPS_TOKEN",
+            PlatformKind::Jira => "JIRA_TOKEN",
+        };
+        let user = credentials.user.as_deref().map(|user| ("JIRA_EMAIL", user));
+        Env::from_iter([(token, credentials.token.expose_secret())].into_iter().chain(user))
+    }
+
+    /// The identity of a ticket of this tracker.
+    pub(crate) fn key(&self, project: &str, number: u64) -> TicketKey {
+        TicketKey::new(self.kind, project, self.id(number))
+    }
+
     /// A client of the same tracker with other credentials.
     pub(crate) fn with_token(&self, text: Option<&str>) -> Arc<dyn Platform> {
         let user = self.settings.credentials.as_ref().and_then(|credentials| credentials.user.clone());
@@ -149,6 +198,59 @@ impl Rig {
     pub(crate) async fn discover(&self, triggers: &[&str]) -> Result<Vec<Candidate>> {
         let triggers: Vec<String> = triggers.iter().map(|label| (*label).to_owned()).collect();
         self.platform.list(Listing::Discovery(&triggers)).await
+    }
+
+    /// What each page of a listing asks for, as its last or only request.
+    pub(crate) fn pages(&self) -> Match {
+        Match::path(self.page_path())
+    }
+
+    fn page_path(&self) -> &'static str {
+        match self.kind {
+            PlatformKind::GitHub | PlatformKind::GitLab => "/issues?",
+            PlatformKind::AzureDevOps => "/workitemsbatch",
+            PlatformKind::Jira => "/search",
+        }
+    }
+
+    /// Whether a request asked for a page of a listing.
+    pub(crate) fn is_page(&self, request: &Request) -> bool {
+        request.path_and_query.contains(self.page_path())
+    }
+
+    /// How many pages so many tickets have.
+    pub(crate) fn pages_of(&self, tickets: usize) -> usize {
+        tickets.div_ceil(if self.kind == PlatformKind::AzureDevOps { 200 } else { 100 })
+    }
+
+    /// A stretch that ends while its second page is being asked for.
+    pub(crate) async fn stretch_of_one_page(&self, walk: &mut Walk, listing: Listing<'_>) -> Stretch {
+        let first = self.faults().hold(self.pages());
+        let until = async {
+            drop(self.second_page(first, 1).await);
+        };
+        let stretch = walk.go_on(self.platform.as_ref(), listing, until).await;
+        // The request that was given up must not meet a fault that is meant for a later one.
+        eventually("nothing is under way", async || (self.faults().counters().in_flight == 0).then_some(())).await;
+        stretch
+    }
+
+    /// How many first pages a poll asks for at once.
+    pub(crate) fn first_pages(&self) -> usize {
+        match self.kind {
+            // Nothing waits, so that there is nothing to read in a batch.
+            PlatformKind::AzureDevOps => 1,
+            PlatformKind::GitHub | PlatformKind::GitLab | PlatformKind::Jira => 2,
+        }
+    }
+
+    /// Lets so many first pages pass, once all are there, and awaits a second one, which is held.
+    pub(crate) async fn second_page(&self, first: Hold, first_pages: usize) -> Hold {
+        assert!(first.reached(first_pages, BOUND).await, "no page was asked for");
+        let second = self.faults().hold(self.pages());
+        drop(first);
+        assert!(second.reached(1, BOUND).await, "no second page was asked for");
+        second
     }
 
     pub(crate) async fn listed(&self, state: Lifecycle) -> Result<Vec<Candidate>> {
