@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::config::{Config, Project, Tracker};
 use crate::job::AskedBy;
 use crate::lifecycle::Lifecycle;
-use crate::ticket::Labels;
+use crate::ticket::{Candidate, Labels};
 
 /// What the labels and the state of a ticket say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,20 +48,20 @@ impl fmt::Display for Rejection {
 }
 
 /// Judges a ticket for one project.
-pub fn judge(open: bool, labels: &Labels, project: &Project, config: &Config) -> Judgement {
-    if !open {
+pub fn judge(ticket: &Candidate, project: &Project, config: &Config) -> Judgement {
+    if !ticket.open {
         return Judgement::Rejected(Rejection::Closed);
     }
-    let lifecycle = Lifecycle::of(labels);
+    let lifecycle = Lifecycle::of(&ticket.labels);
     if let Some(state) = lifecycle.filter(|state| *state != Lifecycle::Pending) {
         return Judgement::Taken(state);
     }
-    let asked_by = match (carries_trigger(project, labels), lifecycle) {
+    let asked_by = match (carries_trigger(project, &ticket.labels), lifecycle) {
         (true, _) => AskedBy::TriggerLabel,
         (false, Some(_)) => AskedBy::PendingLabel,
         (false, None) => return Judgement::Rejected(Rejection::NoTriggerLabel),
     };
-    match owner(config, &project.tracker, labels) {
+    match owner(config, &project.tracker, ticket) {
         Some(other) if other.name != project.name => Judgement::Rejected(Rejection::OtherProject(other.name.clone())),
         _ => Judgement::Claimable(asked_by),
     }
@@ -73,15 +73,18 @@ pub fn carries_trigger(project: &Project, labels: &Labels) -> bool {
 }
 
 /// The project that is responsible for a ticket of this tracker: the first in file order with one of its trigger
-/// labels, else the first on the tracker.
-pub fn owner<'a>(config: &'a Config, tracker: &Tracker, labels: &Labels) -> Option<&'a Arc<Project>> {
-    let mut neighbours = neighbours(config, tracker).peekable();
-    let first = neighbours.peek().copied();
-    neighbours.find(|project| carries_trigger(project, labels)).or(first)
+/// labels, else the first. Projects for which its state counts as finished stand back.
+pub fn owner<'a>(config: &'a Config, tracker: &Tracker, ticket: &Candidate) -> Option<&'a Arc<Project>> {
+    // Of equals the first one is taken.
+    neighbours(config, tracker, &ticket.id).min_by_key(|project| {
+        (!project.tracker.counts_as_open(&ticket.state), !carries_trigger(project, &ticket.labels))
+    })
 }
 
-/// The projects on one tracker, in file order.
-pub fn neighbours<'a>(config: &'a Config, tracker: &Tracker) -> impl Iterator<Item = &'a Arc<Project>> {
-    let (api_url, place) = (tracker.api_url.clone(), tracker.place.clone());
-    config.projects.values().filter(move |other| other.tracker.api_url == api_url && other.tracker.place == place)
+/// The projects that can find a ticket of this tracker, in file order: those on the same tracker, and in Jira also one
+/// on the whole site and those on the ticket's own project.
+pub fn neighbours<'a>(config: &'a Config, tracker: &Tracker, ticket: &str) -> impl Iterator<Item = &'a Arc<Project>> {
+    let shares =
+        move |other: &&Arc<Project>| other.tracker.shares_tickets_with(tracker) && other.tracker.can_hold(ticket);
+    config.projects.values().filter(shares)
 }

@@ -16,7 +16,7 @@ use crate::lifecycle::Lifecycle;
 use crate::pipeline::resolve;
 use crate::platform::{self, Platform};
 use crate::store::{self, Recorded, Store};
-use crate::ticket::{Ticket, TicketKey};
+use crate::ticket::{Candidate, Ticket, TicketKey};
 
 mod judge;
 
@@ -110,7 +110,7 @@ impl ClaimService {
             }
             Err(error) => return Err(error.into()),
         };
-        let asked_by = match judge(ticket.open, &ticket.labels, request.project, request.config) {
+        let asked_by = match judge(&Candidate::from(&ticket), request.project, request.config) {
             Judgement::Claimable(asked_by) => asked_by,
             Judgement::Taken(state) => return Ok(Claim::AlreadyClaimed(format!("its label is {state}"))),
             Judgement::Rejected(rejection) => return Ok(Claim::Rejected(rejection)),
@@ -219,11 +219,11 @@ impl ClaimService {
     }
 }
 
-/// The keys under which a ticket of this tracker may have a job: one for each project on the tracker.
+/// The keys under which a ticket of this tracker may have a job: one for each project that can find it, this one first.
 pub fn keys_on_tracker(config: &Config, project: &Project, ticket: &str) -> Vec<TicketKey> {
     let platform = project.tracker.platform();
     let own = TicketKey::new(platform, &project.name, ticket);
-    let others = neighbours(config, &project.tracker).filter(|other| other.name != project.name);
+    let others = neighbours(config, &project.tracker, ticket).filter(|other| other.name != project.name);
     std::iter::once(own).chain(others.map(|other| TicketKey::new(platform, &other.name, ticket))).collect()
 }
 

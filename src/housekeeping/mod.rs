@@ -180,7 +180,7 @@ impl Parts {
         candidates: Vec<Candidate>,
     ) -> store::Result<Vec<Candidate>> {
         let belongs = |candidate: &Candidate| {
-            owner(config, &project.tracker, &candidate.labels).is_none_or(|owner| owner.name == project.name)
+            owner(config, &project.tracker, candidate).is_none_or(|owner| owner.name == project.name)
         };
         let own: Vec<Candidate> = candidates.into_iter().filter(belongs).collect();
         let keys: Vec<Vec<TicketKey>> = own.iter().map(|ticket| keys_on_tracker(config, project, &ticket.id)).collect();

@@ -94,7 +94,7 @@ async fn offer_all(
             unsettled.push(candidate);
             continue;
         }
-        let judgement = judge(candidate.open, &candidate.labels, project, config);
+        let judgement = judge(&candidate, project, config);
         let offer = match judgement {
             Judgement::Claimable(_) => offer(claims, config, project, platform, &candidate, &mut outcome).await,
             filtered => Offer::Filtered(filtered),

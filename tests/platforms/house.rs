@@ -1,5 +1,6 @@
 //! A tracker, a configuration file, a store, and the real app or its poller at work on them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent_smith::app::App;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::Rig;
 use crate::support::redis::RedisServer;
-use crate::support::world::{self, BOUND, eventually, lifecycle_labels};
+use crate::support::world::{self, BOUND, eventually, lifecycle_labels, read_lines};
 
 /// Where the jobs are.
 #[derive(Debug, Clone, Copy)]
@@ -53,14 +54,26 @@ impl House {
         house
     }
 
+    /// A path in the test's own directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The lines of a file that steps append to, sorted.
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        let mut lines = read_lines(&self.path(name));
+        lines.sort();
+        lines
+    }
+
     pub(crate) fn write_config(&self, projects: &str, step: &str) {
         let settings = world::Settings { projects: projects.to_owned(), ..world::Settings::steps(&[step]) };
-        let text = world::config_text(&settings, &self.directory.path().join("data"));
-        std::fs::write(self.directory.path().join("agentsmith.yml"), text).unwrap();
+        let text = world::config_text(&settings, &self.path("data"));
+        std::fs::write(self.path("agentsmith.yml"), text).unwrap();
     }
 
     pub(crate) fn config(&self) -> Live {
-        let (config, loaded) = Live::start(&self.directory.path().join("agentsmith.yml"), self.rig.env()).unwrap();
+        let (config, loaded) = Live::start(&self.path("agentsmith.yml"), self.rig.env()).unwrap();
         assert!(loaded.left_out.is_empty(), "{:?}", loaded.problems);
         config
     }

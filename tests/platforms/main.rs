@@ -12,6 +12,7 @@ mod failures;
 mod house;
 mod listings;
 mod rig;
+mod shared;
 mod transitions;
 mod walks;
 mod whole;

@@ -106,7 +106,26 @@ impl Rig {
     /// The section of a project on this tracker, as an operator would write it: polled every second, `agent-smith`
     /// starts `fix-bug`.
     pub(crate) fn project(&self, name: &str) -> String {
-        let (root, api) = (self.sim.url(), self.sim.api_url());
+        self.project_at(name, &self.sim.url(), &self.sim.api_url(), "agent-smith: fix-bug")
+    }
+
+    /// The same tracker as another operator would write it, with another trigger label.
+    pub(crate) fn project_spelled_differently(&self, name: &str, label: &str) -> String {
+        let shout = |url: String| format!("{}/", url.replace("http://127.0.0.1", "HTTP://0x7F.1"));
+        let labels = format!("{label}: fix-bug, agent-smith: fix-bug");
+        let (root, api) = (shout(self.sim.url()), shout(self.sim.api_url()));
+        let section = self.project_at(name, &root, &api, &labels);
+        match &self.settings.place {
+            Place::GitHub { .. } => section.replace("org/api", "Org/API"),
+            Place::GitLab { path } => section.replace(path, &path.to_uppercase()),
+            Place::AzureDevOps { project, .. } => {
+                section.replace(project, &format!("{}, open_states: [new, Active]", project.to_uppercase()))
+            }
+            Place::Jira { .. } => section.replace(", project: API", ""),
+        }
+    }
+
+    fn project_at(&self, name: &str, root: &str, api: &str, labels: &str) -> String {
         let (kind, trigger, place) = match &self.settings.place {
             Place::GitHub { owner, repo } => {
                 let page = format!("url: \"https://github.com/{owner}/{repo}\", api_url: \"{api}\"");
@@ -125,7 +144,7 @@ impl Rig {
             "  {name}:
     tickets: {{ type: {kind}, {place} }}
     {trigger}:
-      pipeline_from_label: {{ agent-smith: fix-bug }}
+      pipeline_from_label: {{ {labels} }}
     polling: {{ enabled: true, interval_seconds: 1, jitter_percent: 5 }}
 "
         )

@@ -32,7 +32,7 @@ pub(super) struct Answer {
 impl Answer {
     /// What a poll would do with it, by what its labels say.
     pub(super) fn would(config: &Config, project: &Project, candidate: &Candidate) -> Self {
-        match judge(candidate.open, &candidate.labels, project, config) {
+        match judge(candidate, project, config) {
             Judgement::Claimable(_) => {
                 let (pipeline, label) =
                     (resolve::pipeline_for(project, &candidate.labels), asking_label(project, &candidate.labels));

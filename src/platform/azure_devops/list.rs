@@ -131,6 +131,7 @@ impl AzureDevOps {
             title: item.fields.title,
             labels: labels(item.fields.tags.as_deref()),
             open: self.is_open(&item.fields.state),
+            state: item.fields.state,
         };
         Found { created_at: None, number: item.id, candidate }
     }

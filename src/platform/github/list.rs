@@ -104,6 +104,7 @@ fn found(issues: Vec<ListedIssue>) -> Vec<Found> {
                 title: issue.title,
                 labels: label_set(issue.labels),
                 open: issue.state == "open",
+                state: issue.state,
             };
             Found { created_at: issue.created_at, number: issue.number, candidate }
         })

@@ -161,6 +161,7 @@ fn found(issue: ListedIssue) -> Found {
         title: issue.title,
         labels: issue.labels.into_iter().collect(),
         open: is_open(&issue.state),
+        state: issue.state,
     };
     Found { created_at: issue.created_at, number: issue.iid, candidate }
 }

@@ -137,6 +137,7 @@ fn found(issue: Issue) -> Found {
         title: issue.fields.summary.unwrap_or_default(),
         labels: issue.fields.labels.unwrap_or_default().into_iter().collect(),
         open: issue.fields.status.is_open(),
+        state: issue.fields.status.name,
     };
     // The site orders issues of the same moment.
     Found { created_at, number: 0, candidate }
