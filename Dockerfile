@@ -5,8 +5,9 @@ FROM rust:1-bookworm AS build
 WORKDIR /src
 # Dependencies first: they change less often than the code, so this layer is mostly cached.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src benches && echo 'fn main() {}' > src/main.rs && echo '' > src/lib.rs && echo 'fn main() {}' > benches/pickup.rs \
-    && cargo build --locked --profile dist --bin agent-smith && rm -r src benches
+COPY benches benches
+RUN mkdir src && echo 'fn main() {}' > src/main.rs && : > src/lib.rs \
+    && cargo build --locked --profile dist --bin agent-smith && rm -r src
 COPY . .
 RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin agent-smith
 

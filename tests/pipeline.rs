@@ -12,6 +12,8 @@ mod deaths;
 mod fixture;
 #[path = "pipeline/helper.rs"]
 mod helper;
+#[path = "pipeline/options.rs"]
+mod options;
 #[path = "pipeline/output.rs"]
 mod output;
 #[path = "pipeline/steps.rs"]

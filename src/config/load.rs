@@ -3,7 +3,6 @@
 //! Called by `cli` (validate), by `app` at start and by [`super::Live`] on every edit. What must stay true: a mistake
 //! inside one project or pipeline costs that one only; any other costs the whole file.
 
-use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::check::{self, Context, Spot};
 use super::env::Env;
-use super::model::{Config, Pipeline, Project, Webhooks};
+use super::model::{Config, Pipeline, Project, Secrets, Webhooks};
 use super::problem::{About, Broken, Desk, Problem, Report, and_more};
 use super::source::Source;
 use super::tree::{self, Node, Span, Value};
@@ -35,29 +34,10 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Projects that are not in `config`, and why: one line with the place. In file order.
     pub left_out: IndexMap<String, String>,
-    /// Values by the names under `secrets`.
-    pub secrets: Secrets,
     /// Names of all projects in the file, in its order.
     pub(super) order: Vec<String>,
     /// Pipelines of the file that are not in `config`.
     pub(super) bad_pipelines: Vec<String>,
-}
-
-/// Values from the environment by the names the file gives them. `Debug` shows names only.
-#[derive(Clone, Default)]
-pub struct Secrets(IndexMap<String, SecretString>);
-
-impl Secrets {
-    /// The value of a name under `secrets`.
-    pub fn get(&self, name: &str) -> Option<&SecretString> {
-        self.0.get(name)
-    }
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.keys()).finish()
-    }
 }
 
 /// Reads and checks a file. Reads at most 1 MiB from the disk, at once.
@@ -153,7 +133,8 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
     let webhooks: raw::Webhooks = take(&mut values, "webhooks", &mut report).unwrap_or_default();
     let secrets: IndexMap<String, String> = take(&mut values, "secrets", &mut report).unwrap_or_default();
 
-    let (pipelines, bad_pipelines) = pipelines(&mut values, root, &mut report);
+    let secrets: Secrets = secrets.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
+    let (pipelines, bad_pipelines) = pipelines(&mut values, root, &secrets, &mut report);
     let known: Vec<String> = pipelines.keys().chain(&bad_pipelines).cloned().collect();
     let mut projects = projects(&mut values, root, &Context { env, pipelines: &known }, &mut report);
     if root.child("projects").keys().next().is_none() {
@@ -173,10 +154,9 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
     let projects = projects.into_iter().map(|(name, project)| (name, Arc::new(project))).collect();
     let webhooks = Webhooks { allow_unsigned: webhooks.allow_unsigned };
     Ok(Loaded {
-        config: Config { projects, pipelines, agent, webhooks },
+        config: Config { projects, pipelines, agent, webhooks, secrets },
         problems,
         left_out,
-        secrets: Secrets(secrets.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect()),
         order,
         bad_pipelines,
     })
@@ -186,6 +166,7 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
 fn pipelines(
     values: &mut Json,
     root: Spot<'_>,
+    secrets: &Secrets,
     report: &mut Report<'_>,
 ) -> (IndexMap<String, Arc<Pipeline>>, Vec<String>) {
     let section = root.child("pipelines");
@@ -195,7 +176,7 @@ fn pipelines(
         let about = About::Pipeline(name.to_owned());
         let raw = raws.shift_remove(name).and_then(|value| deserialize(value, &about, section.child(name), report));
         let mut desk = Desk { report, about };
-        let pipeline = raw.map(|raw| check::pipeline(name, raw, section.child(name), &mut desk));
+        let pipeline = raw.map(|raw| check::pipeline(name, &raw, section.child(name), secrets, &mut desk));
         match pipeline.filter(|_| !desk.has_error()) {
             Some(pipeline) => drop(good.insert(name.to_owned(), Arc::new(pipeline))),
             None => bad.push(name.to_owned()),

@@ -21,17 +21,19 @@ mod schema;
 mod shared;
 mod source;
 mod structure;
+mod template;
 mod tree;
 
 pub use env::{Env, webhook_secret_name};
 pub use live::{Live, Refresh};
-pub use load::{Loaded, Secrets, load, parse};
+pub use load::{Loaded, load, parse};
 pub use model::{
-    Agent, Config, Credentials, Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry, Source,
-    SourceHost, Step, Tracker, Trigger, Webhooks,
+    Action, Agent, Config, Credentials, Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry,
+    Secrets, Source, SourceHost, Step, Tracker, Trigger, Webhooks,
 };
 pub use nearest::hint;
 pub use problem::{About, Broken, Problem, Severity};
+pub use template::Condition;
 
 /// The JSON Schema of `agentsmith.yml`, draft 2020-12.
 pub fn schema() -> &'static serde_json::Value {

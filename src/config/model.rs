@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::template::Condition;
 use crate::ticket::PlatformKind;
 
 /// The whole file. Projects and pipelines that contain mistakes are not in it.
@@ -25,6 +26,50 @@ pub struct Config {
     pub agent: Agent,
     /// How webhooks are received.
     pub webhooks: Webhooks,
+    /// Values from the environment that a step may ask for by name.
+    pub secrets: Secrets,
+}
+
+/// Values from the environment by the names the file gives them. `Debug` shows names only.
+#[derive(Clone, Default)]
+pub struct Secrets(IndexMap<String, SecretString>);
+
+impl Secrets {
+    /// The value of a name under `secrets`.
+    pub fn get(&self, name: &str) -> Option<&SecretString> {
+        self.0.get(name)
+    }
+
+    /// The names, in file order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// All values, for masking.
+    pub fn values(&self) -> impl Iterator<Item = &SecretString> {
+        self.0.values()
+    }
+}
+
+impl FromIterator<(String, SecretString)> for Secrets {
+    fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(secrets: I) -> Self {
+        Self(secrets.into_iter().collect())
+    }
+}
+
+impl PartialEq for Secrets {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(name, value): (&String, &SecretString)| {
+            other.get(name).is_some_and(|other| other.expose_secret() == value.expose_secret())
+        };
+        self.0.len() == other.0.len() && self.0.iter().all(same)
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
 }
 
 /// One project: where its tickets and its source are, and which pipeline runs for which label.
@@ -192,7 +237,51 @@ pub enum Retry {
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub struct Step {
+    /// What it does.
+    pub action: Action,
+    /// What other steps call it; unique in its pipeline.
+    pub name: Option<String>,
+    /// Whether it runs; `None` is success().
+    pub condition: Option<Condition>,
+    /// Limit for this step alone.
+    pub timeout: Option<Duration>,
+    /// The run goes on when it fails.
+    pub continue_on_error: bool,
+    /// Environment variables beside the documented ones.
+    pub env: IndexMap<String, String>,
+    /// Names of [`Config::secrets`] that it may see.
+    pub secrets: Vec<String>,
+}
+
+impl Step {
+    /// A step that does this, without any option.
+    pub fn new(action: Action) -> Self {
+        Self {
+            action,
+            name: None,
+            condition: None,
+            timeout: None,
+            continue_on_error: false,
+            env: IndexMap::new(),
+            secrets: Vec::new(),
+        }
+    }
+}
+
+/// Its name, else what it does.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => self.action.fmt(f),
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
     /// A shell command.
     Run {
         /// Given to `sh -c` as it stands; nothing is substituted.
@@ -200,7 +289,8 @@ pub enum Step {
     },
 }
 
-impl fmt::Display for Step {
+/// Its first line.
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run { command } => f.write_str(command.lines().next().unwrap_or_default()),

@@ -175,11 +175,14 @@ impl JobRun<'_> {
         let show = || platform.transition(self.lease, Some(Lifecycle::InProgress));
         self.parts.try_first(self.lease, show).await?;
         info!("running {} for {}", pipeline.name, self.lease.job.key);
+        let config = self.parts.config.current();
         let request = RunRequest {
             job: &self.lease.job,
             attempt: self.lease.attempt,
             ticket,
             pipeline,
+            secrets: &config.secrets,
+            mask: show::mask(&config),
             stop: self.stop.clone(),
             right: Arc::new(self.lease.clone()),
         };
@@ -198,7 +201,7 @@ impl JobRun<'_> {
         log_end(report);
         match report.verdict() {
             Some(verdict) => {
-                let comment = report::comment(report, &show::secrets(&self.parts.config.current()));
+                let comment = report::comment(report, &show::mask(&self.parts.config.current()));
                 self.conclude(platform, RunResult { verdict, comment }).await
             }
             None if report.outcome == Outcome::Stopped(StopReason::ShuttingDown) => self.put_back(platform).await,

@@ -14,6 +14,7 @@ use super::write::GivenUp;
 use crate::config::Config;
 use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
+use crate::pipeline::Mask;
 use crate::platform::{Comment, Platform};
 
 impl JobRun<'_> {
@@ -70,8 +71,10 @@ impl JobRun<'_> {
     }
 }
 
-/// Every token of the configuration: a step may have got hold of one, and its output is about to be published.
-pub(super) fn secrets(config: &Config) -> Vec<String> {
+/// Every token and secret of the configuration: a step may have got hold of one, and its output is about to be
+/// published.
+pub(super) fn mask(config: &Config) -> Mask {
     let credentials = config.projects.values().filter_map(|project| project.tracker.credentials.as_ref());
-    credentials.map(|credentials| credentials.token.expose_secret().to_owned()).collect()
+    let tokens = credentials.map(|credentials| &credentials.token);
+    Mask::new(tokens.chain(config.secrets.values()).map(ExposeSecret::expose_secret))
 }

@@ -10,6 +10,8 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tracing::warn;
 
+use super::mask::{Mask, MaskedStream};
+
 /// Log bytes kept of one run. A verbose build prints a few megabytes; a person reads none beyond that.
 pub(super) const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 /// Raw bytes of the end of the output kept in memory. Four times what a comment shows, because colours and progress
@@ -22,17 +24,30 @@ pub(super) struct Capture {
     log: Option<(PathBuf, File)>,
     written: u64,
     tail: Tail,
+    stream: MaskedStream,
 }
 
 impl Capture {
-    /// Starts with an open log file, or without one.
-    pub(super) fn new(log: Option<(PathBuf, std::fs::File)>) -> Self {
+    /// Starts with an open log file, or without one. What `mask` knows is never kept.
+    pub(super) fn new(log: Option<(PathBuf, std::fs::File)>, mask: Mask) -> Self {
         let log = log.map(|(path, file)| (path, File::from_std(file)));
-        Self { log, written: 0, tail: Tail::default() }
+        Self { log, written: 0, tail: Tail::default(), stream: MaskedStream::new(mask) }
     }
 
     /// The next chunk of output.
     pub(super) async fn take(&mut self, chunk: &[u8]) {
+        let shown = self.stream.push(chunk);
+        self.keep(&shown).await;
+    }
+
+    /// The end of a step: nothing is held back any more. Returns the readable end of its output.
+    pub(super) async fn end_step(&mut self) -> String {
+        let held = self.stream.flush();
+        self.keep(&held).await;
+        self.tail.readable()
+    }
+
+    async fn keep(&mut self, chunk: &[u8]) {
         self.tail.push(chunk);
         let room = usize::try_from(LOG_LIMIT.saturating_sub(self.written)).unwrap_or(usize::MAX);
         self.written += chunk.len() as u64;
@@ -46,15 +61,15 @@ impl Capture {
         self.write(format!("[agent-smith] {line}\n").as_bytes()).await;
     }
 
-    /// Ends the log with a line of our own. Returns its path and the readable end of the last step's output.
-    pub(super) async fn close(mut self, line: &str) -> (Option<PathBuf>, String) {
+    /// Ends the log with a line of our own. Returns its path.
+    pub(super) async fn close(mut self, line: &str) -> Option<PathBuf> {
         self.flush_dropped().await;
         let line_break = if self.tail.ends_line() { "" } else { "\n" };
         self.write(format!("{line_break}[agent-smith] {line}\n").as_bytes()).await;
         if let Some((_, file)) = &mut self.log {
             let _ = file.flush().await; // a failure was reported by the write before, or only this line is missing
         }
-        (self.log.map(|(path, _)| path), self.tail.readable())
+        self.log.map(|(path, _)| path)
     }
 
     /// When output was left out, says how much, and adds the end of it, which explains most failures.
@@ -238,7 +253,7 @@ mod tests {
     async fn a_log_keeps_the_beginning_and_the_end_and_says_what_is_missing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.log");
-        let mut capture = Capture::new(create_log(&path));
+        let mut capture = Capture::new(create_log(&path), Mask::default());
         capture.begin_step("step 1").await;
         capture.take(b"the beginning\n").await;
         let chunk = vec![b'.'; 1024 * 1024];
@@ -246,7 +261,8 @@ mod tests {
             capture.take(&chunk).await;
         }
         capture.take(b"\nthe end").await;
-        let (log, tail) = capture.close("over").await;
+        let tail = capture.end_step().await;
+        let log = capture.close("over").await;
         assert_eq!(log.as_deref(), Some(path.as_path()));
         assert!(tail.ends_with("\nthe end") || tail == "the end", "{:?}", tail.len());
         let text = std::fs::read_to_string(&path).unwrap();

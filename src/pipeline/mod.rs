@@ -6,6 +6,7 @@
 //! under one root and bounded. This room knows neither the store nor the platforms, and not who took the job: what
 //! executes a job is separate from what takes it.
 
+pub mod mask;
 pub mod outcome;
 pub mod report;
 pub mod resolve;
@@ -15,9 +16,11 @@ pub mod supervise;
 mod capture;
 mod logs;
 mod remove;
+mod sequence;
 mod steps;
 mod workspace;
 
-pub use outcome::{Failure, FailureCause, Outcome, RunReport, Stop, StopReason};
+pub use mask::Mask;
+pub use outcome::{Failure, FailureCause, Outcome, RunReport, StepOutcome, StepReport, Stop, StopReason};
 pub use resolve::{pipeline_for, resolve};
 pub use run::{RunRequest, Runner, RunnerSettings};

@@ -63,19 +63,57 @@ pub struct RunReport {
     pub host: String,
     /// Name of the pipeline.
     pub pipeline: String,
-    /// Number of steps in the pipeline.
-    pub steps: usize,
+    /// Every step of the pipeline, in its order.
+    pub steps: Vec<StepReport>,
     /// How it ended.
     pub outcome: Outcome,
     /// From the start to the end of the last process.
     pub duration: Duration,
-    /// The end of what the last step printed, readable, at most 32 KiB.
+    /// The end of what the step printed that failed the run, else of the last one; readable, at most 32 KiB.
     pub tail: String,
     /// The log, if it could be written.
     pub log: Option<PathBuf>,
     /// Processes that could not be ended, because they belong to another user or hang in the kernel. A person should
     /// look.
     pub left_behind: usize,
+}
+
+/// What became of one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepReport {
+    /// Its name, or the first line of its command.
+    pub title: String,
+    /// What became of it.
+    pub outcome: StepOutcome,
+    /// How long it took; zero when it did not run.
+    pub duration: Duration,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// It succeeded.
+    Done,
+    /// It failed, and the run with it.
+    Failed,
+    /// It failed, and the pipeline says that the run goes on.
+    Tolerated,
+    /// Its condition did not hold.
+    Skipped,
+    /// The run was over before its turn, or while it ran.
+    NotReached,
+}
+
+impl StepOutcome {
+    /// The word that a condition compares with.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed | Self::Tolerated => "failed",
+            Self::Skipped => "skipped",
+            Self::NotReached => "not_reached",
+        }
+    }
 }
 
 /// How a run ended.
@@ -117,6 +155,8 @@ pub enum FailureCause {
     Signal(i32),
     /// The pipeline's time was over.
     Timeout(Duration),
+    /// The step's own time was over.
+    StepTimeout(Duration),
     /// Nothing was started; says why.
     NotStarted(String),
     /// The process that watches the step was killed, most likely by the step itself.
@@ -158,6 +198,9 @@ pub(super) fn cause_in_words(cause: &FailureCause) -> String {
         FailureCause::Signal(number) => format!("was ended by signal {number}"),
         FailureCause::Timeout(limit) => {
             format!("was ended because the time for the whole run ({}) was over", duration_in_words(*limit))
+        }
+        FailureCause::StepTimeout(limit) => {
+            format!("was ended because its time ({}) was over", duration_in_words(*limit))
         }
         FailureCause::NotStarted(why) => format!("could not be started: {why}"),
         FailureCause::SupervisorLost => {

@@ -6,7 +6,10 @@
 //! [`MAX_CHARS`]. Converters to other formats must honour fences and code spans of more than the usual backticks.
 
 use super::capture::readable;
-use super::outcome::{FailureCause, Outcome, RunReport, StopReason, cause_in_words, duration_in_words};
+use super::mask::Mask;
+use super::outcome::{
+    FailureCause, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words, duration_in_words,
+};
 use crate::job::MAX_ATTEMPTS;
 use crate::lifecycle::Lifecycle;
 
@@ -19,14 +22,12 @@ const TAIL_LINES: usize = 40;
 const TAIL_CHARS: usize = 8 * 1024;
 /// Characters of any other text that is not ours: the first line of a command, a name, an error.
 const INLINE_CHARS: usize = 300;
-/// A shorter "secret" protects nothing, and masking it would tear the text apart.
-const SHORTEST_SECRET: usize = 4;
-/// Stands for a secret.
-const MASK: &str = "[masked]";
+/// Characters of a step's title in the list of steps. A hundred, the most that a pipeline has, of three times this, for
+/// titles of nothing but backticks, are half of [`MAX_CHARS`].
+const TITLE_CHARS: usize = 80;
 
-/// The comment for a run that has ended. Everything in `secrets` is masked wherever it appears in foreign text.
-pub fn comment<S: AsRef<str>>(report: &RunReport, secrets: &[S]) -> String {
-    let mask = Mask::new(secrets);
+/// The comment for a run that has ended. What `mask` knows is masked wherever it appears in foreign text.
+pub fn comment(report: &RunReport, mask: &Mask) -> String {
     let span = |text: &str| code_span(&mask.apply(&readable(text)));
     let word = match report.outcome {
         Outcome::Done => "done",
@@ -43,7 +44,7 @@ pub fn comment<S: AsRef<str>>(report: &RunReport, secrets: &[S]) -> String {
         Outcome::Stopped(reason) => parts.push(format!("Stopped because {}.", reason)),
         Outcome::Failed(failure) => {
             let place = match &failure.step {
-                Some((index, line)) => format!("Step {} of {} ({})", index + 1, report.steps, span(line)),
+                Some((index, line)) => format!("Step {} of {} ({})", index + 1, report.steps.len(), span(line)),
                 None => "The run".to_owned(),
             };
             parts.push(match &failure.cause {
@@ -52,13 +53,16 @@ pub fn comment<S: AsRef<str>>(report: &RunReport, secrets: &[S]) -> String {
             });
         }
     }
+    if report.steps.len() > 1 {
+        parts.push(step_list(&report.steps, span));
+    }
     if report.left_behind > 0 {
         let count = report.left_behind;
         parts.push(format!("**{count} of its processes could not be ended** and may still run on the host."));
     }
     let tail = shown_tail(&mask.apply(&report.tail));
     if tail.is_empty() {
-        parts.push("The last step printed nothing.".to_owned());
+        parts.push(format!("{} printed nothing.", whose_tail(report)));
     } else {
         parts.push(format!("Last lines of the output:\n\n{}", fence(&tail)));
     }
@@ -68,6 +72,27 @@ pub fn comment<S: AsRef<str>>(report: &RunReport, secrets: &[S]) -> String {
     let (host, run) = (span(&report.host), span(&report.run_id));
     parts.push(format!("Host {host}, attempt {} of at most {MAX_ATTEMPTS}, run {run}.", report.attempt));
     bounded(parts.join("\n\n"))
+}
+
+/// One line for each step.
+fn step_list(steps: &[StepReport], span: impl Fn(&str) -> String) -> String {
+    let lines = steps.iter().enumerate().map(|(index, step)| {
+        let how = match &step.outcome {
+            StepOutcome::Done => format!("done after {}", duration_in_words(step.duration)),
+            StepOutcome::Failed => format!("**failed** after {}", duration_in_words(step.duration)),
+            StepOutcome::Tolerated => {
+                format!("failed after {}, which the pipeline tolerates", duration_in_words(step.duration))
+            }
+            StepOutcome::Skipped => "skipped".to_owned(),
+            StepOutcome::NotReached => "not reached".to_owned(),
+        };
+        format!("{}. {}: {how}", index + 1, span(&cut_middle(&step.title, TITLE_CHARS)))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn whose_tail(report: &RunReport) -> &'static str {
+    if matches!(report.outcome, Outcome::Failed(_)) { "The step" } else { "The last step" }
 }
 
 /// The comment for a ticket whose runs broke off `attempts` times without a result.
@@ -155,24 +180,6 @@ fn bounded(text: String) -> String {
     if text.chars().count() < MAX_CHARS { text } else { cut_middle(&text, MAX_CHARS - 100) }
 }
 
-/// Known secrets, the longest first, so that one that contains another is masked as a whole.
-struct Mask<'a> {
-    secrets: Vec<&'a str>,
-}
-
-impl<'a> Mask<'a> {
-    fn new<S: AsRef<str>>(secrets: &'a [S]) -> Self {
-        let known = secrets.iter().map(|secret| secret.as_ref().trim());
-        let mut secrets: Vec<&str> = known.filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
-        secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self { secrets }
-    }
-
-    fn apply(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -184,7 +191,9 @@ mod tests {
     use crate::job::Verdict;
     use crate::pipeline::outcome::Failure;
 
-    const NONE: &[&str] = &[];
+    fn comment(report: &RunReport) -> String {
+        super::comment(report, &Mask::default())
+    }
 
     fn report(outcome: Outcome, tail: &str) -> RunReport {
         RunReport {
@@ -192,7 +201,7 @@ mod tests {
             attempt: 2,
             host: "box-1".into(),
             pipeline: "fix-bug".into(),
-            steps: 3,
+            steps: steps(&outcome),
             outcome,
             duration: Duration::from_millis(72_400),
             tail: tail.into(),
@@ -201,17 +210,36 @@ mod tests {
         }
     }
 
+    fn steps(outcome: &Outcome) -> Vec<StepReport> {
+        let second = match outcome {
+            Outcome::Done => StepOutcome::Done,
+            Outcome::Failed(_) => StepOutcome::Failed,
+            Outcome::Stopped(_) => StepOutcome::NotReached,
+        };
+        let outcomes =
+            [("./prepare.sh", StepOutcome::Done), ("./scripts/fix.sh", second), ("tidy", StepOutcome::Skipped)];
+        let step = |(title, outcome): (&str, _)| StepReport {
+            title: title.to_owned(),
+            outcome,
+            duration: Duration::from_secs(2),
+        };
+        outcomes.into_iter().map(step).collect()
+    }
+
     fn failed(cause: FailureCause) -> Outcome {
         Outcome::Failed(Failure { step: Some((1, "./scripts/fix.sh".into())), cause })
     }
 
     #[test]
     fn a_failure_says_everything_a_person_needs() {
-        let text = comment(&report(failed(FailureCause::Exit(3)), "one\ntwo\n"), NONE);
+        let text = comment(&report(failed(FailureCause::Exit(3)), "one\ntwo\n"));
         assert_eq!(
             text,
             "agent-smith ran pipeline `fix-bug`: **failed** after 1 min 12 s.\n\n\
              Step 2 of 3 (`./scripts/fix.sh`) exited with code 3.\n\n\
+             1. `./prepare.sh`: done after 2 s\n\
+             2. `./scripts/fix.sh`: **failed** after 2 s\n\
+             3. `tidy`: skipped\n\n\
              Last lines of the output:\n\n```text\none\ntwo\n```\n\n\
              Remove the label `agent-smith:failed` to ask for another run.\n\n\
              Host `box-1`, attempt 2 of at most 3, run `0190-run`."
@@ -230,14 +258,18 @@ mod tests {
                 failed(FailureCause::Timeout(Duration::from_secs(3600))),
                 "was ended because the time for the whole run (1 h 0 min) was over.",
             ),
+            (
+                failed(FailureCause::StepTimeout(Duration::from_secs(60))),
+                "was ended because its time (1 min 0 s) was over.",
+            ),
             (failed(FailureCause::NotStarted("no `sh`".into())), "could not be started: `` no `sh` ``"),
             (failed(FailureCause::SupervisorLost), "killed the process that watches it"),
             (Outcome::Stopped(StopReason::TicketClosed), "Stopped because the ticket was closed."),
         ];
         for (outcome, expected) in cases {
-            let text = comment(&report(outcome.clone(), ""), NONE);
+            let text = comment(&report(outcome.clone(), ""));
             assert!(text.contains(expected), "{outcome:?}: {text}");
-            assert!(text.contains("The last step printed nothing."), "{text}");
+            assert!(text.contains("step printed nothing."), "{text}");
         }
         let cancelled = cancelled_before_start("x", StopReason::TriggerRemoved);
         assert!(cancelled.ends_with("**cancelled**, because the trigger label was removed."), "{cancelled}");
@@ -261,8 +293,8 @@ mod tests {
             step: Some((0, "curl -H tok-12345-long".into())),
             cause: FailureCause::NotStarted("tok-12345".into()),
         });
-        let text =
-            comment(&report(outcome, "a tok-12345-long b tok-12345 c"), &["tok-12345", "tok-12345-long", "", "a"]);
+        let mask = Mask::new(["tok-12345", "tok-12345-long", "", "a"]);
+        let text = super::comment(&report(outcome, "a tok-12345-long b tok-12345 c"), &mask);
         assert!(!text.contains("12345"), "{text}");
         assert!(text.contains("a [masked] b [masked] c"), "{text}");
     }
@@ -270,10 +302,10 @@ mod tests {
     #[test]
     fn only_the_last_lines_are_shown_and_long_ones_are_cut() {
         let many: String = (0..100).map(|number| format!("line {number}\n")).collect();
-        let text = comment(&report(Outcome::Done, &many), NONE);
+        let text = comment(&report(Outcome::Done, &many));
         assert!(!text.contains("line 59\n") && text.contains("```text\nline 60\n") && text.contains("line 99\n```"));
         let long = format!("begin{}end", "x".repeat(20_000));
-        let text = comment(&report(Outcome::Done, &long), NONE);
+        let text = comment(&report(Outcome::Done, &long));
         let left_out = long.len() - TAIL_CHARS;
         assert!(text.contains("begin") && text.contains("end\n```"));
         assert!(text.contains(&format!("[... {left_out} characters left out ...]")));
@@ -289,7 +321,7 @@ mod tests {
 
     #[test]
     fn the_worst_output_stays_within_the_bound() {
-        let text = comment(&report(failed(FailureCause::Exit(1)), &"`".repeat(40_000)), NONE);
+        let text = comment(&report(failed(FailureCause::Exit(1)), &"`".repeat(40_000)));
         assert!(text.chars().count() < MAX_CHARS, "{}", text.len());
         assert!(text.ends_with("run `0190-run`."));
     }
@@ -298,7 +330,7 @@ mod tests {
         /// Whatever is printed, the fence that opens it closes right after it and nowhere before.
         #[test]
         fn output_cannot_leave_its_fence(tail in "(`{0,6}|@all|\n/close|\n~~~|\n```\n|<!--|[a-z ]{0,3}|\n){0,30}") {
-            let text = comment(&report(Outcome::Done, &tail), NONE);
+            let text = comment(&report(Outcome::Done, &tail));
             let shown = shown_tail(&tail);
             if shown.is_empty() {
                 prop_assert!(!text.contains("```"));

@@ -7,21 +7,22 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, warn};
+use tracing::{Instrument, error, warn};
 
 use super::capture::Capture;
 use super::logs::Logs;
-use super::outcome::{Failure, FailureCause, Outcome, RunReport, Stop, StopReason, cause_in_words};
-use super::steps::{self, Surroundings};
-use super::supervise::client::Ended;
+use super::mask::Mask;
+use super::outcome::{Failure, FailureCause, Outcome, RunReport, StepReport, Stop, StopReason, cause_in_words};
+use super::sequence::Sequence;
+use super::steps::Surroundings;
 use super::supervise::strangers;
-use super::workspace::{Instance, RunFolder, create_private_dir};
-use crate::config::{Pipeline, Step};
+use super::workspace::{Instance, create_private_dir};
+use crate::config::{Pipeline, Secrets};
 use crate::job::{Job, WriteRight};
 use crate::ticket::Ticket;
 
@@ -50,6 +51,10 @@ pub struct RunRequest<'a> {
     pub ticket: &'a Ticket,
     /// The pipeline that the job names.
     pub pipeline: &'a Pipeline,
+    /// What steps may ask for by name.
+    pub secrets: &'a Secrets,
+    /// What no log and no comment may show.
+    pub mask: Mask,
     /// Asks the run to stop.
     pub stop: Stop,
     /// Until when the run may go on. Its processes end by then, also when this process cannot end them.
@@ -92,13 +97,13 @@ impl Runner {
     /// clean-up still happens.
     pub async fn run(&self, request: RunRequest<'_>) -> RunReport {
         let started = Instant::now();
-        let RunRequest { job, attempt, ticket, pipeline, stop, right } = request;
+        let RunRequest { job, attempt, ticket, pipeline, secrets, mask, stop, right } = request;
         let mut report = RunReport {
             run_id: job.run_id.clone(),
             attempt,
             host: self.inner.settings.host.clone(),
             pipeline: pipeline.name.clone(),
-            steps: pipeline.steps.len(),
+            steps: Vec::new(),
             outcome: Outcome::Done,
             duration: Duration::ZERO,
             tail: String::new(),
@@ -112,6 +117,8 @@ impl Runner {
             attempt,
             ticket: ticket.clone(),
             pipeline: pipeline.clone(),
+            secrets: secrets.clone(),
+            mask,
             stop,
             right,
             abandoned: abandoned.clone(),
@@ -121,9 +128,10 @@ impl Runner {
         let task = tokio::spawn(run.carry_out().in_current_span());
         let end = task.await.unwrap_or_else(|error| {
             error!(%error, "a run ended in a panic");
-            End::failed(None, FailureCause::NotStarted("an internal error of agent-smith: see its log".to_owned()))
+            End::not_started("an internal error of agent-smith: see its log".to_owned())
         });
         report.outcome = end.outcome;
+        report.steps = end.steps;
         report.tail = end.tail;
         report.log = end.log;
         report.left_behind = end.left_behind;
@@ -133,12 +141,14 @@ impl Runner {
 }
 
 /// A run in its own task.
-struct Run {
+pub(super) struct Run {
     inner: Arc<Inner>,
-    job: Job,
-    attempt: u32,
-    ticket: Ticket,
-    pipeline: Pipeline,
+    pub(super) job: Job,
+    pub(super) attempt: u32,
+    pub(super) ticket: Ticket,
+    pub(super) pipeline: Pipeline,
+    pub(super) secrets: Secrets,
+    mask: Mask,
     stop: Stop,
     right: Arc<dyn WriteRight>,
     abandoned: CancellationToken,
@@ -149,15 +159,16 @@ struct Run {
 #[derive(Debug)]
 struct End {
     outcome: Outcome,
+    steps: Vec<StepReport>,
     tail: String,
     log: Option<PathBuf>,
     left_behind: usize,
 }
 
 impl End {
-    fn failed(step: Option<(usize, String)>, cause: FailureCause) -> Self {
-        let outcome = Outcome::Failed(Failure { step, cause });
-        Self { outcome, tail: String::new(), log: None, left_behind: 0 }
+    fn not_started(why: String) -> Self {
+        let outcome = Outcome::Failed(Failure { step: None, cause: FailureCause::NotStarted(why) });
+        Self { outcome, steps: Vec::new(), tail: String::new(), log: None, left_behind: 0 }
     }
 }
 
@@ -173,12 +184,17 @@ impl Run {
             Ok(opened) => opened,
             Err(error) => {
                 error!(%error, "cannot make a workspace");
-                return End::failed(None, FailureCause::NotStarted(format!("cannot make a workspace: {error}")));
+                return End::not_started(format!("cannot make a workspace: {error}"));
             }
         };
-        let mut capture = Capture::new(log);
-        let (outcome, left_behind) = self.all_steps(&folder, &mut capture).await;
-        let (log, tail) = capture.close(&format!("run ended: {}", in_words(&outcome))).await;
+        let mut capture = Capture::new(log, self.mask.clone());
+        let settings = &self.inner.settings;
+        let run = (&self.job, self.attempt);
+        let surroundings =
+            Surroundings::new(&settings.supervisor, &settings.environment, &folder, run, Arc::clone(&self.right));
+        let sum = Sequence::new(&self, &folder, &surroundings).carry_out(&mut capture).await;
+        let log = capture.close(&format!("run ended: {}", in_words(&sum.outcome))).await;
+        let left_behind = sum.left_behind;
         if left_behind > 0 {
             error!(left_behind, "processes of a run could not be ended: they belong to another user or hang");
         }
@@ -191,49 +207,16 @@ impl Run {
         if let Err(error) = removed.await {
             warn!(%error, "the workspace could not be removed");
         }
-        End { outcome, tail, log, left_behind }
+        End { outcome: sum.outcome, steps: sum.steps, tail: sum.tail, log, left_behind }
     }
 
-    async fn all_steps(&self, folder: &RunFolder, capture: &mut Capture) -> (Outcome, usize) {
-        let settings = &self.inner.settings;
-        let run = (&self.job, self.attempt);
-        let surroundings =
-            Surroundings::new(&settings.supervisor, &settings.environment, folder, run, Arc::clone(&self.right));
-        let mut left_behind = 0;
-        for (index, step) in self.pipeline.steps.iter().enumerate() {
-            let interrupt = Arc::new(OnceLock::new());
-            if let Some(interrupted) = self.interrupted_already() {
-                return (self.interrupted(interrupted, index, step), left_behind);
-            }
-            let line = format!("step {} of {}: {step}", index + 1, self.pipeline.steps.len());
-            debug!(step = index + 1, "{line}");
-            capture.begin_step(&line).await;
-            let stop = async {
-                let _ = interrupt.set(self.interruption().await); // the first and only one
-            };
-            let (ended, left) = steps::carry_out(step, &surroundings, stop, capture).await;
-            left_behind += left;
-            let cause = match ended {
-                Ended::Exit(0) => continue,
-                Ended::Exit(code) => FailureCause::Exit(code),
-                Ended::Signal(number) => FailureCause::Signal(number),
-                Ended::NotStarted(why) => FailureCause::NotStarted(why),
-                Ended::SupervisorLost => FailureCause::SupervisorLost,
-                Ended::Expired => return (Outcome::Stopped(StopReason::LeaseLost), left_behind),
-                Ended::Stopped => match interrupt.get() {
-                    Some(interrupted) => return (self.interrupted(*interrupted, index, step), left_behind),
-                    // It stops by itself only when its socket is taken from it.
-                    None => FailureCause::SupervisorLost,
-                },
-            };
-            let failure = Failure { step: Some((index, step.to_string())), cause };
-            return (Outcome::Failed(failure), left_behind);
-        }
-        (Outcome::Done, left_behind)
+    /// Name of this machine.
+    pub(super) fn host(&self) -> &str {
+        &self.inner.settings.host
     }
 
     /// Resolves when the run has to stop.
-    async fn interruption(&self) -> Interrupted {
+    pub(super) async fn interruption(&self) -> Interrupted {
         tokio::select! {
             biased;
             reason = self.stop.wait() => Interrupted::Asked(reason),
@@ -242,25 +225,27 @@ impl Run {
         }
     }
 
-    fn interrupted_already(&self) -> Option<Interrupted> {
+    /// How the run ends before the step with this index, if it does.
+    pub(super) fn interrupted_already(&self, index: usize) -> Option<Outcome> {
         let asked = self.stop.asked().or(self.abandoned.is_cancelled().then_some(StopReason::ShuttingDown));
         let time_over = (Instant::now() >= self.deadline).then_some(Interrupted::TimeOver);
-        asked.map(Interrupted::Asked).or(time_over)
+        asked.map(Interrupted::Asked).or(time_over).map(|interrupted| self.interrupted(interrupted, index))
     }
 
-    fn interrupted(&self, interrupted: Interrupted, index: usize, step: &Step) -> Outcome {
+    pub(super) fn interrupted(&self, interrupted: Interrupted, index: usize) -> Outcome {
         match interrupted {
             Interrupted::Asked(reason) => Outcome::Stopped(reason),
             Interrupted::TimeOver => Outcome::Failed(Failure {
-                step: Some((index, step.to_string())),
+                step: Some((index, self.pipeline.steps[index].to_string())),
                 cause: FailureCause::Timeout(self.pipeline.timeout),
             }),
         }
     }
 }
 
+/// Why a run has to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Interrupted {
+pub(super) enum Interrupted {
     Asked(StopReason),
     TimeOver,
 }

@@ -90,6 +90,11 @@ pub(super) struct RunFolder {
 }
 
 impl RunFolder {
+    /// The folder that is the run's own, workspace and all.
+    pub(super) fn top(&self) -> &Path {
+        &self.top
+    }
+
     /// Working directory of the steps.
     pub(super) fn workspace(&self) -> PathBuf {
         self.top.join("workspace")

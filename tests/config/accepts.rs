@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use agent_smith::config::{Config, Env, Loaded, Place, Retry, Source, SourceHost, Step, parse, schema};
+use agent_smith::config::{Action, Config, Env, Loaded, Place, Retry, Source, SourceHost, Step, parse, schema};
 
 fn env() -> Env {
     [("GITHUB_TOKEN", "tok"), ("ORG", "my-org"), ("PAUSE", "45"), ("POLL", "true"), ("STATE_DIRECTORY", "/state")]
@@ -76,7 +76,7 @@ fn the_public_example_means_what_it_says() {
         (pipeline.built_in, pipeline.retry, pipeline.timeout),
         (false, Retry::OnCrash, Duration::from_secs(3600))
     );
-    assert_eq!(pipeline.steps, [Step::Run { command: "./scripts/fix.sh".into() }]);
+    assert_eq!(pipeline.steps, [Step::new(Action::Run { command: "./scripts/fix.sh".into() })]);
     assert!(config.pipelines["security-scan"].built_in && config.pipelines["add-feature"].built_in);
     assert_eq!(config.agent.data_dir, Path::new("/state"));
 }
@@ -128,7 +128,10 @@ fn values_are_expanded_and_steps_are_not() {
     let project = &config.projects["p"];
     assert_eq!(project.tracker.web_url.as_str(), "https://github.com/my-org/r");
     assert!(project.polling.enabled && project.polling.interval == Duration::from_secs(45));
-    assert_eq!(config.pipelines["mine"].steps, [Step::Run { command: "echo ${NOT_SET} $HOME ${ORG}".into() }]);
+    assert_eq!(
+        config.pipelines["mine"].steps,
+        [Step::new(Action::Run { command: "echo ${NOT_SET} $HOME ${ORG}".into() })]
+    );
 }
 
 #[test]

@@ -278,7 +278,7 @@ fn a_secret_that_is_not_set_costs_nothing_else() {
     assert_eq!(loaded.config.projects.len(), 1);
     let [problem] = loaded.problems.as_slice() else { panic!("{:?}", loaded.problems) };
     assert_eq!((problem.about.clone(), problem.line, problem.col), (About::Secret("mine".into()), 30, 9));
-    assert!(loaded.secrets.get("known").is_some() && loaded.secrets.get("mine").is_none());
+    assert!(loaded.config.secrets.get("known").is_some() && loaded.config.secrets.get("mine").is_none());
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn no_secret_is_ever_shown() {
     }
     assert!(!format!("{:?}", env()).contains(secret));
     let loaded = parse("f.yml", &format!("{PROJECT}secrets: {{ key: '${{MY_SECRET}}' }}\n"), &env()).expect("usable");
-    assert!(!format!("{loaded:?}").contains(secret) && loaded.secrets.get("key").is_some());
+    assert!(!format!("{loaded:?}").contains(secret) && loaded.config.secrets.get("key").is_some());
 }
 
 #[test]
@@ -372,4 +372,26 @@ fn bombs_are_refused_with_a_place() {
         let Err(Broken::Mistakes(found)) = parse("f.yml", &text, &env()) else { panic!("accepted") };
         assert!(found.len() == 1 && found[0].message.contains("more than"), "{found:?}");
     }
+}
+
+#[test]
+fn mistakes_of_steps_are_told_where_they_stand() {
+    let steps = "pipelines:\n  q:\n    steps:\n      - run: a\n        name: Build\n      - run: b\n        name: one\n      - run: c\n        \
+                 name: one\n        if: steps.oen.outcome == 'done'\n      - run: d\n        env: { AGENTSMITH_X: '1', 'a-b': '2' }\n        \
+                 secrets: [knwon, known]\n";
+    let file = format!("{}secrets:\n  known: ${{MY_SECRET}}\n", PROJECT.replacen("pipelines:\n", steps, 1));
+    let loaded = parse("f.yml", &file, &env()).expect("usable");
+    let told: Vec<&str> = loaded.problems.iter().map(|problem| problem.message.as_str()).collect();
+    for (expected, index) in [
+        ("a step's name has small letters", 0),
+        ("an earlier step is named `one` already", 1),
+        ("the condition: no step before this one is named `oen`; did you mean `one`?", 2),
+        ("names that begin with AGENTSMITH_ are set by agent-smith", 3),
+        ("`a-b` cannot be an environment variable", 4),
+        ("`knwon` is not a name under `secrets` that has a value; did you mean `known`?", 5),
+    ] {
+        assert!(told[index].contains(expected), "{index}: {told:#?}");
+    }
+    assert_eq!(told.len(), 6);
+    assert!(loaded.problems.iter().all(|problem| problem.about == About::Pipeline("q".into()) && problem.line > 16));
 }

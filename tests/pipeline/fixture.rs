@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_smith::config::{Pipeline, Retry, Step};
+use agent_smith::config::{Action, Pipeline, Retry, Secrets, Step};
 use agent_smith::job::{AskedBy, Job, JobLease, WriteRight};
-use agent_smith::pipeline::{RunReport, RunRequest, Runner, RunnerSettings, Stop};
+use agent_smith::pipeline::{Mask, RunReport, RunRequest, Runner, RunnerSettings, Stop};
 use agent_smith::ticket::{PlatformKind, Ticket, TicketKey};
 use tempfile::TempDir;
 
@@ -42,8 +42,10 @@ impl Bench {
     /// With a right to run that lasts so long.
     pub(crate) async fn run_for(&self, pipeline: &Pipeline, stop: &Stop, lease: Duration) -> RunReport {
         let Self { runner, ticket, job, .. } = self;
-        let right = right(job, lease);
-        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, stop: stop.clone(), right }).await
+        let (right, stop) = (right(job, lease), stop.clone());
+        let secrets: Secrets = [("deploy_key".to_owned(), SECRET.into())].into_iter().collect();
+        let mask = Mask::new([SECRET]);
+        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, secrets: &secrets, mask, stop, right }).await
     }
 
     /// What is in the folder of this process: nothing but the lock when no run is under way.
@@ -56,6 +58,9 @@ impl Bench {
             .collect()
     }
 }
+
+/// The value of the one secret that steps may ask for.
+pub(crate) const SECRET: &str = "s3cr3t-of-the-deploy";
 
 pub(crate) fn right(job: &Job, lease: Duration) -> Arc<dyn WriteRight> {
     let now = tokio::time::Instant::now();
@@ -83,7 +88,16 @@ pub(crate) fn settings(root: &Path) -> RunnerSettings {
 }
 
 pub(crate) fn pipeline(commands: &[&str], timeout: Duration) -> Pipeline {
-    let steps = commands.iter().map(|command| Step::Run { command: (*command).to_owned() }).collect();
+    let steps = commands.iter().map(|command| step(command)).collect();
+    of_steps(steps, timeout)
+}
+
+/// A step without options.
+pub(crate) fn step(command: &str) -> Step {
+    Step::new(Action::Run { command: command.to_owned() })
+}
+
+pub(crate) fn of_steps(steps: Vec<Step>, timeout: Duration) -> Pipeline {
     Pipeline { name: "fix-bug".into(), timeout, retry: Retry::OnCrash, steps, built_in: false }
 }
 

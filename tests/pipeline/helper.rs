@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use agent_smith::config::Secrets;
 use agent_smith::job::{AskedBy, Job};
 use agent_smith::pipeline::supervise::shield_environment;
-use agent_smith::pipeline::{RunRequest, Runner, Stop};
+use agent_smith::pipeline::{Mask, RunRequest, Runner, Stop};
 use agent_smith::ticket::{PlatformKind, TicketKey};
 
 use crate::fixture::{pipeline, right, settings, ticket};
@@ -48,7 +49,9 @@ async fn serve() {
     let job = Job::new(TicketKey::new(PlatformKind::Jira, "p", "P-1"), "fix-bug", AskedBy::TriggerLabel);
     let pipeline = pipeline(&[&std::env::var(COMMAND).unwrap()], Duration::from_secs(60));
     let (stop, right) = (Stop::default(), right(&job, Duration::from_secs(3600)));
-    let request = RunRequest { job: &job, attempt: 1, ticket: &ticket(), pipeline: &pipeline, stop, right };
+    let (secrets, mask) = (&Secrets::default(), Mask::default());
+    let (job, pipeline, ticket) = (&job, &pipeline, &ticket());
+    let request = RunRequest { job, attempt: 1, ticket, pipeline, secrets, mask, stop, right };
     let report = runner.run(request).await;
     fs::write(Path::new(&root).join("report.new"), format!("{:?}\n{}", report.outcome, report.tail)).unwrap();
     fs::rename(Path::new(&root).join("report.new"), Path::new(&root).join("report")).unwrap();

@@ -43,7 +43,7 @@ async fn the_first_failure_ends_the_run_and_steps_share_the_workspace() {
     let failure = Failure { step: Some((1, "cat file; echo two >&2; exit 4".into())), cause: FailureCause::Exit(4) };
     assert_eq!(report.outcome, Outcome::Failed(failure));
     assert_eq!(report.tail, "one\ntwo\n");
-    assert_eq!((report.steps, report.attempt, report.host.as_str()), (3, 1, "box-1"));
+    assert_eq!((report.steps.len(), report.attempt, report.host.as_str()), (3, 1, "box-1"));
     let log = std::fs::read_to_string(report.log.unwrap()).unwrap();
     assert_eq!(
         log,
@@ -62,9 +62,11 @@ async fn the_environment_is_the_documented_list_and_nothing_else() {
     let run = workspace.strip_suffix("/workspace").unwrap();
     assert!(run.starts_with(bench.root.path().canonicalize().unwrap().to_str().unwrap()), "{run}");
     let (tmp, ticket_file) = (format!("{run}/tmp"), format!("{run}/ticket.json"));
+    let output = format!("{run}/output-1");
     let path = std::env::var("PATH").unwrap();
     let expected = BTreeMap::from([
         ("AGENTSMITH_ATTEMPT", "1"),
+        ("AGENTSMITH_OUTPUT", output.as_str()),
         ("AGENTSMITH_PIPELINE", "fix-bug"),
         ("AGENTSMITH_PLATFORM", "github"),
         ("AGENTSMITH_PROJECT", "my-api"),

@@ -9,6 +9,7 @@ mod labels;
 mod pipelines;
 mod project;
 mod spot;
+mod steps;
 mod tracker;
 mod trackers;
 

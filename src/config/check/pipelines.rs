@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use super::steps::Steps;
 use super::{Spot, check_name};
-use crate::config::model::{Pipeline, Retry, Step};
+use crate::config::model::{Pipeline, Retry, Secrets, Step};
 use crate::config::problem::Desk;
 use crate::config::raw;
 
@@ -19,7 +20,10 @@ const PRESETS: [(&str, &str); 3] = [
 /// The pipelines that come with the program, in the order the documentation lists them.
 pub(in crate::config) fn presets() -> impl Iterator<Item = Pipeline> {
     PRESETS.into_iter().filter_map(|(name, text)| match serde_yaml::from_str::<raw::Pipeline>(text) {
-        Ok(raw) => Some(complete(name, raw, true)),
+        Ok(raw) => {
+            let steps = raw.steps.iter().map(super::steps::unchecked).collect();
+            Some(complete(name, &raw, steps, true))
+        }
         Err(error) => {
             tracing::error!(pipeline = name, %error, "the built-in pipeline {name} cannot be read");
             None
@@ -28,20 +32,22 @@ pub(in crate::config) fn presets() -> impl Iterator<Item = Pipeline> {
 }
 
 /// One pipeline of the file.
-pub(in crate::config) fn pipeline(name: &str, raw: raw::Pipeline, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Pipeline {
+pub(in crate::config) fn pipeline(
+    name: &str,
+    raw: &raw::Pipeline,
+    spot: Spot<'_>,
+    secrets: &Secrets,
+    desk: &mut Desk<'_, '_>,
+) -> Pipeline {
     check_name("pipeline", name, spot.key_span(), desk);
-    let steps = spot.child("steps");
-    for (index, step) in raw.steps.iter().enumerate() {
-        if step.run.trim().is_empty() {
-            desk.error(steps.item_span(index), "the command of this step is empty: it would succeed and do nothing");
-        } else if step.run.contains('\0') {
-            desk.error(steps.item_span(index), "a command may not contain a NUL character");
-        }
-    }
-    complete(name, raw, false)
+    let mut steps = Steps::new(secrets);
+    let spots = spot.child("steps");
+    let checked =
+        raw.steps.iter().enumerate().map(|(index, step)| steps.check(step, spots.item(index), desk)).collect();
+    complete(name, raw, checked, false)
 }
 
-fn complete(name: &str, raw: raw::Pipeline, built_in: bool) -> Pipeline {
+fn complete(name: &str, raw: &raw::Pipeline, steps: Vec<Step>, built_in: bool) -> Pipeline {
     Pipeline {
         name: name.to_owned(),
         timeout: Duration::from_secs(raw.timeout_seconds),
@@ -49,7 +55,7 @@ fn complete(name: &str, raw: raw::Pipeline, built_in: bool) -> Pipeline {
             raw::Retry::OnCrash => Retry::OnCrash,
             raw::Retry::Never => Retry::Never,
         },
-        steps: raw.steps.into_iter().map(|step| Step::Run { command: step.run }).collect(),
+        steps,
         built_in,
     }
 }
@@ -57,13 +63,14 @@ fn complete(name: &str, raw: raw::Pipeline, built_in: bool) -> Pipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Action;
 
     #[test]
     fn every_preset_can_be_read_and_fails_with_a_cure() {
         let presets: Vec<Pipeline> = presets().collect();
         assert_eq!(presets.len(), PRESETS.len());
         for preset in presets {
-            let [Step::Run { command }] = preset.steps.as_slice() else { panic!("{preset:?}") };
+            let [Step { action: Action::Run { command }, .. }] = preset.steps.as_slice() else { panic!("{preset:?}") };
             let output = std::process::Command::new("sh").args(["-c", command]).output().expect("sh");
             let told = String::from_utf8(output.stderr).expect("text");
             assert_eq!(output.status.code(), Some(1), "{}", preset.name);

@@ -47,6 +47,17 @@ impl<'t> Spot<'t> {
         }
     }
 
+    /// The item of a list.
+    pub(in crate::config) fn item(self, index: usize) -> Self {
+        match self.node.map(|node| &node.value) {
+            Some(Value::List(items)) => {
+                let node = items.get(index);
+                Self { owner: node.map_or(self.owner, |item| item.span.or(self.owner)), node }
+            }
+            _ => Self { owner: self.owner, node: None },
+        }
+    }
+
     /// Where the item of a list stands.
     pub(in crate::config) fn item_span(self, index: usize) -> Span {
         match self.node.map(|node| &node.value) {

@@ -63,7 +63,7 @@ impl Surroundings {
 
 pub(super) async fn carry_out(
     command: &str,
-    surroundings: &Surroundings,
+    (surroundings, variables): (&Surroundings, Vec<(OsString, OsString)>),
     stop: impl Future<Output = ()>,
     capture: &mut Capture,
 ) -> (Ended, usize) {
@@ -71,11 +71,12 @@ pub(super) async fn carry_out(
     if !surroundings.workspace.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
         return (Ended::NotStarted("the workspace is gone: an earlier step removed it".to_owned()), 0);
     }
+    let environment = [surroundings.environment.clone(), variables].concat();
     let launch = Launch {
         supervisor: &surroundings.supervisor,
         command,
         directory: &surroundings.workspace,
-        environment: &surroundings.environment,
+        environment: &environment,
         right: surroundings.right.as_ref(),
     };
     supervise(&launch, stop, capture).await

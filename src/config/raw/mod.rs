@@ -14,6 +14,10 @@ use serde::{Deserialize, Deserializer};
 use crate::config::model::SourceHost;
 use crate::ticket::PlatformKind;
 
+mod pipelines;
+
+pub(super) use pipelines::{Pipeline, Retry, Step};
+
 /// The longest time that can be given, 30 days. Longer is most likely meant in milliseconds.
 const MAX_SECONDS: u64 = 2_592_000;
 
@@ -131,45 +135,6 @@ impl Default for Polling {
     fn default() -> Self {
         Self { enabled: false, interval_seconds: 60, jitter_percent: 10 }
     }
-}
-
-/// Steps that run for a ticket.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Pipeline {
-    /// Limit for the whole run.
-    #[serde(default = "an_hour")]
-    #[schemars(range(min = 1, max = MAX_SECONDS))]
-    pub(super) timeout_seconds: u64,
-    /// What happens to a run that a crash broke off.
-    #[serde(default)]
-    pub(super) retry: Retry,
-    /// Run in order; the first that fails ends the run.
-    #[schemars(length(min = 1))]
-    pub(super) steps: Vec<Step>,
-}
-
-fn an_hour() -> u64 {
-    3600
-}
-
-/// What happens to a run that a crash broke off.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Retry {
-    /// Run it again from the start; the steps must be repeatable.
-    #[default]
-    OnCrash,
-    /// Fail it and say why.
-    Never,
-}
-
-/// One step.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Step {
-    /// A shell command, given to `sh -c` as it stands.
-    pub(super) run: String,
 }
 
 /// How this process works.
