@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use agent_smith::app::App;
 use agent_smith::availability::Availability;
-use agent_smith::claim::ClaimService;
+use agent_smith::claim::{Claim, ClaimService, Request};
 use agent_smith::config::Live;
 use agent_smith::health::Health;
 use agent_smith::housekeeping;
@@ -67,7 +67,14 @@ impl House {
     }
 
     pub(crate) fn write_config(&self, projects: &str, step: &str) {
-        let settings = world::Settings { projects: projects.to_owned(), ..world::Settings::steps(&[step]) };
+        self.write_config_with(projects, &["fix-bug"], step);
+    }
+
+    /// With these pipelines, all of the same one step.
+    pub(crate) fn write_config_with(&self, projects: &str, pipelines: &[&str], step: &str) {
+        let pipelines = pipelines.iter().map(|name| world::pipeline(name, &[step])).collect();
+        let projects = projects.to_owned();
+        let settings = world::Settings { projects, pipelines, ..world::Settings::steps(&[]) };
         let text = world::config_text(&settings, &self.path("data"));
         std::fs::write(self.path("agentsmith.yml"), text).unwrap();
     }
@@ -102,6 +109,14 @@ impl House {
             health,
             stop: CancellationToken::new(),
         }
+    }
+
+    /// Offers a ticket to the claim service, as a webhook or a poll does.
+    pub(crate) async fn claim(&self, number: u64) -> Claim {
+        let (config, ticket) = (self.config().current(), self.rig.id(number));
+        let project = &config.projects["api"];
+        let request = Request { config: &config, project, platform: self.rig.platform.as_ref(), ticket: &ticket };
+        ClaimService::new(self.store.clone()).claim(&request).await.unwrap()
     }
 
     /// How many jobs wait.

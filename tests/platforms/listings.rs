@@ -91,6 +91,8 @@ async fn a_plan_names_every_call_of_an_idle_listing_and_sends_none(rig: Rig) {
     rig.ticket(&["Agent-Smith"]);
     rig.ticket(&["feature & more"]);
     let triggers = [TRIGGER.to_owned(), "feature & more".to_owned()];
+    // What is asked once, or now and then, may be spared.
+    rig.discover(&[TRIGGER]).await.unwrap();
     for listing in [Listing::Discovery(&triggers), Listing::Lifecycle(Lifecycle::Pending)] {
         rig.faults().forget_requests();
         let found = rig.platform.list(listing).await.unwrap();
@@ -107,9 +109,10 @@ async fn a_plan_names_every_call_of_an_idle_listing_and_sends_none(rig: Rig) {
             .map(|call| (call.method.to_owned(), call.url.strip_prefix(&rig.sim.url()).unwrap().to_owned()))
             .collect();
         assert!(made.is_subset(&planned), "{made:#?}\nand not\n{planned:#?}");
-        // Nothing waits, so that nothing is read; who the token is was asked for the first listing.
-        let spared = planned.difference(&made).count();
-        assert!(spared == 0 || (found.is_empty() && spared == 1), "{planned:#?}\nand not\n{made:#?}");
+        let is_spared = |(_, path): &(String, String)| {
+            ["/myself", "/labels?", "/workitemsbatch"].iter().any(|part| path.contains(part))
+        };
+        assert!(!made.is_empty() && planned.difference(&made).all(is_spared), "{planned:#?}\nand not\n{made:#?}");
     }
     assert_eq!(rig.platform.plan(Listing::Discovery(&[])), []);
 }

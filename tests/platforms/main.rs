@@ -1,4 +1,5 @@
-//! One conformance suite for every platform: each row runs on each of them, over real HTTP against its simulator.
+//! One conformance suite for every platform: each row runs on each of them, over real HTTP against its simulator; on both
+//! kinds of Jira, because they share little but the name.
 //!
 //! What only one platform does is in that platform's own tests. `rig` is the one place that knows how to set each up.
 
@@ -16,6 +17,7 @@ mod shared;
 mod transitions;
 mod walks;
 mod whole;
+mod wishes;
 
 /// Runs each row once on each platform.
 macro_rules! on_every_platform {
@@ -39,6 +41,11 @@ macro_rules! on_every_platform {
                 #[tokio::test]
                 async fn jira() {
                     super::$name($crate::rig::Rig::jira().await).await;
+                }
+
+                #[tokio::test]
+                async fn jira_data_center() {
+                    super::$name($crate::rig::Rig::jira_data_center().await).await;
                 }
             }
         )+
@@ -92,6 +99,16 @@ macro_rules! on_every_platform_and_store {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn jira_redis() {
                     super::$name(Rig::jira().await, Redis).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn jira_data_center_embedded() {
+                    super::$name(Rig::jira_data_center().await, Embedded).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn jira_data_center_redis() {
+                    super::$name(Rig::jira_data_center().await, Redis).await;
                 }
             }
         )+

@@ -62,14 +62,24 @@ impl Rig {
     }
 
     pub(crate) async fn jira() -> Self {
+        Self::jira_as(jira::SimOptions::default()).await
+    }
+
+    /// Version 2 below a context path, and a token without an account.
+    pub(crate) async fn jira_data_center() -> Self {
+        let (deployment, prefix) = (jira::Deployment::DataCenter, "/jira".to_owned());
+        Self::jira_as(jira::SimOptions { deployment, prefix, ..jira::SimOptions::default() }).await
+    }
+
+    async fn jira_as(options: jira::SimOptions) -> Self {
         let (tracker, board) = ("API", Board::new());
         board.add_tracker_with(tracker, LabelRule::ExactCase).unwrap();
-        let options = jira::SimOptions::default();
-        let credentials = Some(token(Some(&options.email), &options.token));
+        let user = (options.deployment == jira::Deployment::Cloud).then_some(options.email.as_str());
+        let (credentials, prefix) = (Some(token(user, &options.token)), options.prefix.clone());
         let sim = jira::serve(board.clone(), options).await.unwrap();
         let settings = Tracker {
-            api_url: sim.api_url().parse().unwrap(),
-            web_url: sim.url().parse().unwrap(),
+            api_url: format!("{}{prefix}/rest/api/3", sim.url()).parse().unwrap(),
+            web_url: format!("{}{prefix}", sim.url()).parse().unwrap(),
             place: Place::Jira { project: Some(tracker.to_owned()) },
             credentials,
         };
@@ -106,14 +116,14 @@ impl Rig {
     /// The section of a project on this tracker, as an operator would write it: polled every second, `agent-smith`
     /// starts `fix-bug`.
     pub(crate) fn project(&self, name: &str) -> String {
-        self.project_at(name, &self.sim.url(), &self.sim.api_url(), "agent-smith: fix-bug")
+        self.project_at(name, &self.root(), &self.sim.api_url(), "agent-smith: fix-bug")
     }
 
     /// The same tracker as another operator would write it, with another trigger label.
     pub(crate) fn project_spelled_differently(&self, name: &str, label: &str) -> String {
         let shout = |url: String| format!("{}/", url.replace("http://127.0.0.1", "HTTP://0x7F.1"));
         let labels = format!("{label}: fix-bug, agent-smith: fix-bug");
-        let (root, api) = (shout(self.sim.url()), shout(self.sim.api_url()));
+        let (root, api) = (shout(self.root()), shout(self.sim.api_url()));
         let section = self.project_at(name, &root, &api, &labels);
         match &self.settings.place {
             Place::GitHub { .. } => section.replace("org/api", "Org/API"),
@@ -123,6 +133,23 @@ impl Rig {
             }
             Place::Jira { .. } => section.replace(", project: API", ""),
         }
+    }
+
+    /// The address of the instance or site.
+    fn root(&self) -> String {
+        match self.kind {
+            PlatformKind::Jira => self.settings.web_url.as_str().trim_end_matches('/').to_owned(),
+            PlatformKind::GitHub | PlatformKind::GitLab | PlatformKind::AzureDevOps => self.sim.url(),
+        }
+    }
+
+    /// Whether pages are counted, so that a ticket that leaves the set moves later ones up.
+    pub(crate) fn counts_pages(&self) -> bool {
+        self.is_data_center()
+    }
+
+    fn is_data_center(&self) -> bool {
+        self.kind == PlatformKind::Jira && self.settings.credentials.as_ref().unwrap().user.is_none()
     }
 
     fn project_at(&self, name: &str, root: &str, api: &str, labels: &str) -> String {
@@ -182,6 +209,11 @@ impl Rig {
     /// How many requests arrived so far.
     pub(crate) fn arrived(&self) -> u64 {
         self.faults().counters().total
+    }
+
+    /// A comment as a person reads it: without the escapes of wiki markup.
+    pub(crate) fn read_by_people(&self, comment: &str) -> String {
+        if self.is_data_center() { comment.replace('\\', "") } else { comment.to_owned() }
     }
 
     /// Opens a ticket and returns its number on the board.

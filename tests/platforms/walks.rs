@@ -69,8 +69,13 @@ async fn a_walk_goes_on_although_what_it_found_has_left_the_listing(rig: Rig) {
     for number in &opened[..read] {
         rig.board.add_label(rig.tracker, *number, Lifecycle::Enqueued.label()).unwrap();
     }
-    let rest = go_on(&rig, &mut walk, pending()).await;
-    assert_eq!(rig.numbers(&rest.candidates), opened[read..]);
+    let mut rest = rig.numbers(&go_on(&rig, &mut walk, pending()).await.candidates);
+    if rig.counts_pages() {
+        // Others have moved up to the pages that were read already; the next walk finds them.
+        assert!(rest.len() < opened.len() - read);
+        rest = rig.numbers(&go_on(&rig, &mut walk, pending()).await.candidates);
+    }
+    assert_eq!(rest, opened[read..]);
 }
 
 async fn a_position_that_is_refused_is_left_for_the_start_at_once(rig: Rig) {
@@ -179,6 +184,9 @@ async fn a_backlog_that_takes_two_cycles_is_claimed_whole(rig: Rig) {
     let claimed = house.showing(Lifecycle::Enqueued);
     assert!((100..BACKLOG).contains(&claimed), "{claimed} were claimed in the first cycle");
     cycle(&house, &mut poller).await;
+    if house.rig.counts_pages() {
+        cycle(&house, &mut poller).await;
+    }
     assert_eq!(house.showing(Lifecycle::Enqueued), BACKLOG);
     let late = house.rig.ticket(&[TRIGGER]);
     cycle(&house, &mut poller).await;
