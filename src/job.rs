@@ -4,6 +4,7 @@
 //! claim lock or the lease of its job; both implement [`WriteRight`], which a platform demands and checks. Only the
 //! store makes them.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,6 +46,10 @@ pub enum AskedBy {
     TriggerLabel,
     /// `agent-smith:pending`, set by a person on a ticket without a trigger label.
     PendingLabel,
+    /// It was assigned to the account that the trigger section names.
+    Assignment,
+    /// A comment of somebody who may write to the tracker.
+    Comment,
 }
 
 /// Where a job stands in the store.
@@ -78,6 +83,73 @@ pub struct RunResult {
     pub verdict: Verdict,
     /// The comment that tells a person what happened, in Markdown.
     pub comment: String,
+}
+
+/// A request for a run that was taken back: why, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// Why.
+    pub cause: Cause,
+    /// The name that the platform shows for whoever did it, where that is known: one line of at most 100 characters.
+    /// Data, never to be trusted.
+    pub by: Option<String>,
+}
+
+/// Why a request was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The ticket was closed.
+    TicketClosed,
+    /// The trigger label that asked for the run was removed.
+    TriggerRemoved,
+    /// The ticket does not exist any more, or not here.
+    TicketGone,
+    /// Somebody said so. Labels that are still on the ticket do not ask again.
+    Cancelled,
+}
+
+impl Withdrawal {
+    /// Characters of a name that are kept: more than any platform's longest login.
+    const LONGEST_NAME: usize = 100;
+
+    /// A withdrawal by the one whom the platform shows as `by`.
+    pub fn new(cause: Cause, by: Option<&str>) -> Self {
+        let name = |by: &str| -> String {
+            let words = by.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+            words.collect::<Vec<_>>().join(" ").chars().take(Self::LONGEST_NAME).collect()
+        };
+        Self { cause, by: by.map(name).filter(|name| !name.is_empty()) }
+    }
+
+    /// True when a trigger label that the ticket still carries must not ask for the next run: somebody stopped it with
+    /// the label in place.
+    pub fn outlives_the_job(&self) -> bool {
+        self.cause == Cause::Cancelled
+    }
+
+    /// True when it takes back a job that was asked for like this. A removed label takes back only what it asked for.
+    pub fn applies_to(&self, asked_by: AskedBy) -> bool {
+        self.cause != Cause::TriggerRemoved || asked_by == AskedBy::TriggerLabel
+    }
+
+    /// Completes "because ...", with the name written as `show` does.
+    pub fn in_words(&self, show: impl Fn(&str) -> String) -> String {
+        let by = self.by.as_deref().map_or(String::new(), |by| format!(" by {}", show(by)));
+        match self.cause {
+            Cause::TicketClosed => format!("the ticket was closed{by}"),
+            Cause::TriggerRemoved => format!("the trigger label was removed{by}"),
+            Cause::TicketGone => format!("the ticket was moved or deleted{by}"),
+            Cause::Cancelled => format!("it was cancelled{by}"),
+        }
+    }
+}
+
+/// Completes "because ...", for the log.
+impl fmt::Display for Withdrawal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words(str::to_owned))
+    }
 }
 
 /// The right to write to one ticket, for a limited time.
@@ -143,6 +215,8 @@ pub struct JobLease {
     pub consumer: String,
     /// A result that an earlier attempt recorded and did not get to show.
     pub earlier_result: Option<RunResult>,
+    /// A stop that was asked for before this take, while an earlier attempt ran: the steps must not run again.
+    pub stop_asked: Option<Withdrawal>,
     generation: Arc<Mutex<String>>,
     deadline: Arc<Deadline>,
 }
@@ -163,7 +237,8 @@ impl JobLease {
     ) -> Self {
         let deadline = Arc::new(Deadline { base: asked_at, millis: AtomicU64::new(0) });
         let generation = Arc::new(Mutex::new(generation));
-        let lease = Self { job, attempt, epoch, consumer: String::new(), earlier_result, generation, deadline };
+        let (consumer, stop_asked) = (String::new(), None);
+        let lease = Self { job, attempt, epoch, consumer, earlier_result, stop_asked, generation, deadline };
         lease.extend(asked_at, ttl);
         lease
     }
@@ -172,6 +247,12 @@ impl JobLease {
     #[must_use]
     pub fn held_by(self, consumer: impl Into<String>) -> Self {
         Self { consumer: consumer.into(), ..self }
+    }
+
+    /// For the store alone: a stop was asked for before this take.
+    #[must_use]
+    pub fn asked_to_stop(self, stop_asked: Option<Withdrawal>) -> Self {
+        Self { stop_asked, ..self }
     }
 
     /// Identifies the life of the store's data that knows this lease; differs after the store came back empty.
@@ -213,6 +294,18 @@ impl WriteRight for JobLease {
 mod tests {
     use super::*;
     use crate::ticket::PlatformKind;
+
+    #[test]
+    fn a_withdrawal_names_who_and_why_in_one_line() {
+        let by = |by: &str| Withdrawal::new(Cause::Cancelled, Some(by));
+        assert_eq!(by(" Ann\n\u{7}  Lee ").to_string(), "it was cancelled by Ann Lee");
+        assert_eq!(by("\n").to_string(), "it was cancelled");
+        assert_eq!(by(&"ü".repeat(300)).by.map(|name| name.chars().count()), Some(100));
+        let removed = Withdrawal::new(Cause::TriggerRemoved, None);
+        assert_eq!(removed.to_string(), "the trigger label was removed");
+        assert!(removed.applies_to(AskedBy::TriggerLabel) && !removed.applies_to(AskedBy::PendingLabel));
+        assert!(!removed.outlives_the_job() && by("x").outlives_the_job());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_ends_before_its_ttl_and_renewals_are_shared() {

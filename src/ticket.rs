@@ -170,6 +170,17 @@ impl Account {
         let name = name.to_lowercase();
         self.id.to_lowercase() == name || self.names.iter().any(|other| other.to_lowercase() == name)
     }
+
+    /// True when both are the same account, as far as their identifiers tell: a payload and an API call may name it by
+    /// another one of its identifiers.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.is_called(&other.id) || other.is_called(&self.id)
+    }
+
+    /// What a person reads: the first of the other names, else the identifier.
+    pub fn shown(&self) -> &str {
+        self.names.iter().map(String::as_str).find(|name| !name.is_empty()).unwrap_or(&self.id)
+    }
 }
 
 /// A ticket that a listing returned: found, not yet judged.

@@ -75,7 +75,23 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "clock",
         ],
     ),
-    ("http", &["health", "claim", "platform", "store", "config", "ticket", "lifecycle", "job", "clock"]),
+    (
+        "http",
+        &[
+            "claim",
+            "availability",
+            "platform",
+            "store",
+            "health",
+            "config",
+            "runner",
+            "shutdown",
+            "ticket",
+            "lifecycle",
+            "job",
+            "clock",
+        ],
+    ),
     (
         "app",
         &[

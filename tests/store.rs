@@ -27,6 +27,10 @@ mod on_redis_outages;
 mod queue;
 #[path = "store/runs.rs"]
 mod runs;
+#[path = "store/webhooks.rs"]
+mod webhooks;
+#[path = "store/withdrawals.rs"]
+mod withdrawals;
 
 macro_rules! conformance {
     ($($room:ident { $($row:ident),+ $(,)? })+) => {
@@ -70,6 +74,22 @@ conformance! {
         a_job_handed_back_keeps_its_attempt_and_goes_to_the_end,
         the_first_result_stands_and_comes_back,
         a_long_comment_is_cut,
+    }
+    withdrawals {
+        a_job_that_waits_is_dropped_whatever_it_waits_for,
+        a_project_without_jobs_has_no_turn,
+        a_running_job_learns_at_once_that_it_is_to_stop,
+        a_stop_outlives_its_consumer,
+        a_result_that_is_recorded_stands,
+        a_run_that_ended_all_the_same_forgets_the_withdrawal,
+        a_removed_label_takes_back_only_what_it_asked_for,
+        a_withdrawal_and_a_take_never_share_a_job,
+    }
+    webhooks {
+        a_delivery_is_held_by_one_at_a_time,
+        an_answer_is_remembered_for_its_time,
+        what_is_let_go_or_runs_out_may_be_held_again,
+        offers_are_remembered_by_ticket,
     }
     housekeeping {
         a_lapsed_job_goes_to_the_front_with_its_attempt_counted,

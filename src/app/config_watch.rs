@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::config::{Config, Live};
 use crate::health::{Health, State};
+use crate::http::webhook;
 use crate::platform::registry::Trackers;
 use crate::runner::Tick;
 
@@ -42,6 +43,8 @@ impl Tick for ConfigWatch {
             Some(trouble) => self.health.note("config", State::Degraded, trouble),
             None => self.health.note("config", State::Up, ""),
         }
+        let (state, reason) = webhook::state(&now);
+        self.health.note_as("config", "webhooks", state, reason);
         self.name_projects(&now);
         CONFIG_PAUSE
     }

@@ -21,7 +21,7 @@ use crate::claim::ClaimService;
 use crate::config::Live;
 use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
-use crate::http;
+use crate::http::{self, webhook};
 use crate::leader::Leader;
 use crate::pipeline::{Runner, RunnerSettings, supervise};
 use crate::platform::http::{Http, Settings};
@@ -93,12 +93,16 @@ impl App {
                 known: config.current(),
             },
         );
-        match &options.store {
-            Some(store) => start_loops(&options, store, &trackers, &health, &shutdown)?,
-            None => disable(&health),
-        }
+        let stored = match &options.store {
+            Some(store) => Some(start_loops(&options, store, &trackers, &health, &shutdown)?),
+            None => {
+                disable(&health);
+                None
+            }
+        };
+        let parts = webhook::Parts { config: config.clone(), trackers, stored, shutdown: shutdown.clone() };
         let http_stop = CancellationToken::new();
-        let router = http::router(health.clone());
+        let router = http::router(health.clone(), webhook::Receiver::new(parts));
         let http = tokio::spawn(http::serve(options.listener, router, http::Limits::default(), http_stop.clone()));
         info!("listening on http://{address}");
         Ok(Self { address, health, shutdown, config, http, http_stop })
@@ -141,7 +145,7 @@ fn start_loops(
     trackers: &Trackers,
     health: &Health,
     shutdown: &Shutdown,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<webhook::Stored> {
     let (config, health, shutdown) = (options.config.clone(), health.clone(), shutdown.clone());
     let retry_ceiling = config.current().agent.queue.redis_retry_interval;
     let availability = Availability::new(Arc::clone(store), health.clone(), retry_ceiling);
@@ -152,11 +156,13 @@ fn start_loops(
     shared.start_access_check();
     shared.start_leaders();
     if options.consumer {
-        return shared.start_consumer();
+        shared.start_consumer()?;
+    } else {
+        info!("taking no jobs: --no-consumer");
+        shared.health.note("queue_consumer", State::Disabled, "--no-consumer");
     }
-    info!("taking no jobs: --no-consumer");
-    shared.health.note("queue_consumer", State::Disabled, "--no-consumer");
-    Ok(())
+    let claims = ClaimService::new(Arc::clone(&shared.store));
+    Ok(webhook::Stored { store: shared.store, claims, availability: shared.availability })
 }
 
 impl Shared<'_> {

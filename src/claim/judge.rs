@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::{Config, Project, Tracker};
-use crate::job::AskedBy;
+use crate::job::{AskedBy, Withdrawal};
 use crate::lifecycle::Lifecycle;
-use crate::ticket::{Candidate, Labels};
+use crate::ticket::{Candidate, Labels, Ticket};
 
 /// What the labels and the state of a ticket say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +27,16 @@ pub enum Rejection {
     Closed,
     /// It carries neither a trigger label nor `agent-smith:pending`.
     NoTriggerLabel,
+    /// Its status is none of the project's `trigger_statuses`.
+    Status(String),
     /// Another project on the same tracker is responsible for it.
     OtherProject(String),
     /// The pipeline it asks for does not exist.
     UnknownPipeline(String),
     /// The platform says that it is not there any more.
     Gone(String),
+    /// Its last request was taken back, and what is on the ticket asked then already.
+    Withdrawn(Withdrawal),
 }
 
 impl fmt::Display for Rejection {
@@ -40,15 +44,29 @@ impl fmt::Display for Rejection {
         match self {
             Self::Closed => f.write_str("the ticket is closed"),
             Self::NoTriggerLabel => f.write_str("no trigger label"),
+            Self::Status(status) => write!(f, "its status {status} is none of trigger_statuses"),
             Self::OtherProject(name) => write!(f, "it belongs to project {name} on the same tracker"),
             Self::UnknownPipeline(name) => write!(f, "pipeline {name} does not exist"),
             Self::Gone(reason) => f.write_str(reason),
+            Self::Withdrawn(withdrawal) => {
+                write!(f, "{withdrawal}; add {} to ask again", Lifecycle::Pending)
+            }
         }
     }
 }
 
-/// Judges a ticket for one project.
+/// Judges what a listing shows of a ticket, for one project.
 pub fn judge(ticket: &Candidate, project: &Project, config: &Config) -> Judgement {
+    judge_seen(ticket, None, project, config)
+}
+
+/// Judges a ticket as it was just read, for one project. `asked_by`: how somebody asked for the run, when it was not with
+/// a label.
+pub fn judge_ticket(ticket: &Ticket, asked_by: Option<AskedBy>, project: &Project, config: &Config) -> Judgement {
+    judge_seen(&Candidate::from(ticket), asked_by, project, config)
+}
+
+fn judge_seen(ticket: &Candidate, asked_by: Option<AskedBy>, project: &Project, config: &Config) -> Judgement {
     if !ticket.open {
         return Judgement::Rejected(Rejection::Closed);
     }
@@ -56,12 +74,22 @@ pub fn judge(ticket: &Candidate, project: &Project, config: &Config) -> Judgemen
     if let Some(state) = lifecycle.filter(|state| *state != Lifecycle::Pending) {
         return Judgement::Taken(state);
     }
-    let asked_by = match (carries_trigger(project, &ticket.labels), lifecycle) {
-        (true, _) => AskedBy::TriggerLabel,
-        (false, Some(_)) => AskedBy::PendingLabel,
-        (false, None) => return Judgement::Rejected(Rejection::NoTriggerLabel),
+    // A person who takes the label away wants no run, however else it was asked for: so the label counts first.
+    let asked_by = match (carries_trigger(project, &ticket.labels), asked_by, lifecycle) {
+        (true, ..) => AskedBy::TriggerLabel,
+        (false, Some(other), _) => other,
+        (false, None, Some(_)) => AskedBy::PendingLabel,
+        (false, None, None) => return Judgement::Rejected(Rejection::NoTriggerLabel),
     };
-    match owner(config, &project.tracker, ticket) {
+    // Pending was set by a person who wants it now, or by us on a ticket whose run broke off and may have moved on.
+    if lifecycle.is_none() && !project.trigger.takes_status(&ticket.state) {
+        return Judgement::Rejected(Rejection::Status(ticket.state.clone()));
+    }
+    let responsible = match asked_by {
+        AskedBy::TriggerLabel | AskedBy::PendingLabel => owner(config, &project.tracker, ticket),
+        AskedBy::Assignment | AskedBy::Comment => labelled_for(config, &project.tracker, ticket),
+    };
+    match responsible {
         Some(other) if other.name != project.name => Judgement::Rejected(Rejection::OtherProject(other.name.clone())),
         _ => Judgement::Claimable(asked_by),
     }
@@ -79,6 +107,13 @@ pub fn owner<'a>(config: &'a Config, tracker: &Tracker, ticket: &Candidate) -> O
     neighbours(config, tracker, &ticket.id).min_by_key(|project| {
         (!project.tracker.counts_as_open(&ticket.state), !carries_trigger(project, &ticket.labels))
     })
+}
+
+/// The first project in file order with one of its trigger labels on a ticket of this tracker. Projects for which its
+/// state counts as finished stand back.
+pub fn labelled_for<'a>(config: &'a Config, tracker: &Tracker, ticket: &Candidate) -> Option<&'a Arc<Project>> {
+    let labelled = neighbours(config, tracker, &ticket.id).filter(|project| carries_trigger(project, &ticket.labels));
+    labelled.min_by_key(|project| !project.tracker.counts_as_open(&ticket.state))
 }
 
 /// The projects that can find a ticket of this tracker, in file order: those on the same tracker, and in Jira also one

@@ -1,6 +1,6 @@
 //! The one door: win the right to run a ticket and queue its job.
 //!
-//! Webhook, poll and command line all come through here. Lock, look for a live job, read the ticket itself, record
+//! Webhook, poll and command line all come through here, and `withdraw` is the way back. Lock, look for a live job, read the ticket itself, record
 //! the claim, write the label, make the job visible. What must stay true: of any number of claims of one ticket at
 //! most one is `Claimed`; the lock is released on every path; a crash between two steps leaves a recorded claim that
 //! housekeeping completes or drops.
@@ -16,11 +16,13 @@ use crate::lifecycle::Lifecycle;
 use crate::pipeline::resolve;
 use crate::platform::{self, Platform};
 use crate::store::{self, Recorded, Store};
-use crate::ticket::{Candidate, Ticket, TicketKey};
+use crate::ticket::{Ticket, TicketKey};
 
 mod judge;
+mod withdraw;
 
-pub use judge::{Judgement, Rejection, carries_trigger, judge, neighbours, owner};
+pub use judge::{Judgement, Rejection, carries_trigger, judge, judge_ticket, labelled_for, neighbours, owner};
+pub use withdraw::{Recall, taken_back};
 
 /// How a claim ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Request<'a> {
     pub platform: &'a dyn Platform,
     /// The platform's identifier of the ticket.
     pub ticket: &'a str,
+    /// How somebody asked for the run, when it was not with a label: then the ticket needs none.
+    pub asked_by: Option<AskedBy>,
 }
 
 impl Request<'_> {
@@ -103,6 +107,7 @@ impl ClaimService {
         if let Some(state) = live_job(self.store.as_ref(), request.config, request.project, request.ticket).await? {
             return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
         }
+        let withdrawn = self.remembered(lock.ticket()).await?;
         let ticket = match request.platform.read(request.ticket).await {
             Ok(ticket) => ticket,
             Err(gone @ (platform::Error::NotFound { .. } | platform::Error::Moved { .. })) => {
@@ -110,11 +115,17 @@ impl ClaimService {
             }
             Err(error) => return Err(error.into()),
         };
-        let asked_by = match judge(&Candidate::from(&ticket), request.project, request.config) {
+        let asked_by = match judge_ticket(&ticket, request.asked_by, request.project, request.config) {
             Judgement::Claimable(asked_by) => asked_by,
             Judgement::Taken(state) => return Ok(Claim::AlreadyClaimed(format!("its label is {state}"))),
             Judgement::Rejected(rejection) => return Ok(Claim::Rejected(rejection)),
         };
+        // Pending is what a person adds to ask once more; a trigger label may be the one of before.
+        if let Some(withdrawal) = &withdrawn
+            && Lifecycle::of(&ticket.labels) != Some(Lifecycle::Pending)
+        {
+            return Ok(Claim::Rejected(Rejection::Withdrawn(withdrawal.clone())));
+        }
         let pipeline = resolve::pipeline_for(request.project, &ticket.labels);
         if !request.config.pipelines.contains_key(&pipeline) {
             return Ok(Claim::Rejected(Rejection::UnknownPipeline(pipeline)));
@@ -122,6 +133,9 @@ impl ClaimService {
         let job = Job::new(request.key(), pipeline, asked_by);
         if let Some(refusal) = self.record(lock, request.config, request.project, &job).await? {
             return Ok(refusal);
+        }
+        if withdrawn.is_some() {
+            self.store.forget_withdrawal(&job.key).await?;
         }
         self.enqueue(lock, request.platform, &ticket, job).await
     }
@@ -165,9 +179,14 @@ impl ClaimService {
             return Err(error.into());
         }
         if self.store.publish_claim(&job).await? {
-            Ok(Claim::Claimed(job))
-        } else {
-            Ok(Claim::AlreadyClaimed("housekeeping took the half-made claim over".to_owned()))
+            return Ok(Claim::Claimed(job));
+        }
+        match self.remembered(&job.key).await? {
+            Some(withdrawal) => {
+                self.settle_withdrawn(lock, platform).await?;
+                Ok(Claim::Rejected(Rejection::Withdrawn(withdrawal)))
+            }
+            None => Ok(Claim::AlreadyClaimed("housekeeping took the half-made claim over".to_owned())),
         }
     }
 

@@ -1,13 +1,11 @@
 //! The environment, read once and passed on.
 //!
 //! Only `config` and `cli` know it. `cli` takes the snapshot, `load` expands `${NAME}` and finds credentials in it,
-//! `app` asks it for the Redis URL and the webhook secrets. What must stay true: a value is never printed.
+//! `cli` asks it for the Redis URL. What must stay true: a value is never printed.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-
-use secrecy::SecretString;
 
 use crate::ticket::PlatformKind;
 
@@ -47,11 +45,6 @@ impl Env {
     pub fn config_path(&self) -> PathBuf {
         PathBuf::from(self.trimmed("AGENTSMITH_CONFIG").unwrap_or("agentsmith.yml"))
     }
-
-    /// What the webhooks of a platform are verified with.
-    pub fn webhook_secret(&self, platform: PlatformKind) -> Option<SecretString> {
-        self.trimmed(webhook_secret_name(platform)).map(SecretString::from)
-    }
 }
 
 /// The variable that holds the webhook secret of a platform, for messages.
@@ -61,6 +54,16 @@ pub fn webhook_secret_name(platform: PlatformKind) -> &'static str {
         PlatformKind::GitLab => "GITLAB_WEBHOOK_TOKEN",
         PlatformKind::AzureDevOps => "AZDO_WEBHOOK_SECRET",
         PlatformKind::Jira => "JIRA_WEBHOOK_SECRET",
+    }
+}
+
+/// The variable that holds the secret before it, for as long as senders still use that.
+pub(super) fn previous_webhook_secret_name(platform: PlatformKind) -> &'static str {
+    match platform {
+        PlatformKind::GitHub => "GITHUB_WEBHOOK_SECRET_PREVIOUS",
+        PlatformKind::GitLab => "GITLAB_WEBHOOK_TOKEN_PREVIOUS",
+        PlatformKind::AzureDevOps => "AZDO_WEBHOOK_SECRET_PREVIOUS",
+        PlatformKind::Jira => "JIRA_WEBHOOK_SECRET_PREVIOUS",
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::check::{self, Context, Spot};
 use super::env::Env;
-use super::model::{Config, Pipeline, Project, Secrets, Webhooks};
+use super::model::{Config, Pipeline, Project, Secrets};
 use super::problem::{About, Broken, Desk, Problem, Report, and_more};
 use super::source::Source;
 use super::tree::{self, Node, Span, Value};
@@ -140,7 +140,10 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
     if root.child("projects").keys().next().is_none() {
         report.warn(&About::File, root.child("projects").key_span(), "no project is defined: there is nothing to do");
     }
-    check::warn_of_overlaps(&projects.values().collect::<Vec<_>>(), root, &mut report);
+    let all: Vec<&Project> = projects.values().collect();
+    check::warn_of_overlaps(&all, root, &mut report);
+    let mut desk = Desk { report: &mut report, about: About::File };
+    let webhooks = check::webhooks(&webhooks, root.child("webhooks"), (env, &all), &mut desk);
 
     let problems = report.into_sorted();
     if problems.iter().any(|problem| problem.is_error() && problem.about == About::File) {
@@ -152,7 +155,6 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
             .collect();
     let left_out = leave_out(&order, &mut projects, &bad_pipelines, &problems);
     let projects = projects.into_iter().map(|(name, project)| (name, Arc::new(project))).collect();
-    let webhooks = Webhooks { allow_unsigned: webhooks.allow_unsigned };
     Ok(Loaded {
         config: Config { projects, pipelines, agent, webhooks, secrets },
         problems,

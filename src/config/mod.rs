@@ -23,17 +23,19 @@ mod source;
 mod structure;
 mod template;
 mod tree;
+mod webhooks;
 
 pub use env::{Env, webhook_secret_name};
 pub use live::{Live, Refresh};
 pub use load::{Loaded, load, parse};
 pub use model::{
     Action, Agent, Config, Credentials, Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry,
-    Secrets, Source, SourceHost, Step, Tracker, Trigger, Webhooks,
+    Secrets, Source, SourceHost, Step, Tracker, Trigger,
 };
 pub use nearest::hint;
 pub use problem::{About, Broken, Problem, Severity};
 pub use template::Condition;
+pub use webhooks::{WebhookSecrets, Webhooks};
 
 /// The JSON Schema of `agentsmith.yml`, draft 2020-12.
 pub fn schema() -> &'static serde_json::Value {

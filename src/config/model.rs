@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::template::Condition;
+use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
 /// The whole file. Projects and pipelines that contain mistakes are not in it.
@@ -85,6 +86,8 @@ pub struct Project {
     pub pipeline: Option<String>,
     /// Which label starts which pipeline.
     pub trigger: Trigger,
+    /// What deliveries of this tracker alone are verified with, beside the environment's secrets.
+    pub webhook_secrets: WebhookSecrets,
     /// Whether and how often the tracker is polled.
     pub polling: Polling,
 }
@@ -190,12 +193,24 @@ pub struct Trigger {
     pub default_pipeline: Option<String>,
     /// Trigger label to pipeline, in file order; the first that the ticket carries wins.
     pub pipeline_from_label: IndexMap<String, String>,
+    /// A ticket that is assigned to this account asks for a run. Jira only.
+    pub assignee_name: Option<String>,
+    /// Statuses in which a ticket may start a run; none: in any open one.
+    pub statuses: Vec<String>,
+    /// A comment that contains this asks for a run.
+    pub comment_keyword: Option<String>,
 }
 
 impl Trigger {
     /// The trigger labels, in file order.
     pub fn labels(&self) -> Vec<String> {
         self.pipeline_from_label.keys().cloned().collect()
+    }
+
+    /// True when a ticket with this status may start a run.
+    pub fn takes_status(&self, status: &str) -> bool {
+        let status = status.to_lowercase();
+        self.statuses.is_empty() || self.statuses.iter().any(|taken| taken.to_lowercase() == status)
     }
 }
 
@@ -344,11 +359,4 @@ pub struct LifecycleTimes {
     pub stale_scan: Duration,
     /// Pause between two passes of the enqueued reconciler.
     pub reconcile_interval: Duration,
-}
-
-/// How webhooks are received.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Webhooks {
-    /// Accept deliveries of a platform for which no secret is configured.
-    pub allow_unsigned: bool,
 }

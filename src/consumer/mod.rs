@@ -112,6 +112,8 @@ impl Consumer {
         let agent = self.parts.config.current().agent.clone();
         let (ttl, wait) = (agent.lifecycle.heartbeat_ttl, agent.queue.consume_block);
         let soft = self.parts.shutdown.soft().clone();
+        // Listening before taking: a stop that is asked for right after the take is heard.
+        let hints = self.parts.store.stop_hints();
         let taken = tokio::select! {
             () = soft.cancelled() => return,
             taken = self.parts.store.take(&self.parts.consumer, ttl, wait) => taken,
@@ -119,7 +121,7 @@ impl Consumer {
         match taken {
             Ok(Some(lease)) => {
                 self.parts.health.set("queue_consumer", State::Up, "");
-                self.running.spawn(run_job::run_job(self.parts.clone(), lease));
+                self.running.spawn(run_job::run_job(self.parts.clone(), lease, hints));
             }
             Ok(None) => self.parts.health.set("queue_consumer", State::Up, ""),
             Err(error) => self.wait_out(error, &soft).await,

@@ -14,14 +14,14 @@ use super::end::{self, End, LATER};
 use super::write::GivenUp;
 use super::{Parts, SOURCE};
 use super::{heartbeat, show};
-use crate::claim::carries_trigger;
+use crate::claim::taken_back;
 use crate::clock;
 use crate::config::{Pipeline, Project, Retry};
-use crate::job::{AskedBy, JobLease, MAX_ATTEMPTS, RunResult, Verdict};
+use crate::job::{JobLease, MAX_ATTEMPTS, RunResult, Verdict, Withdrawal};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::{Outcome, RunReport, RunRequest, Stop, StopReason, report};
 use crate::platform::Platform;
-use crate::store::ReleaseReason;
+use crate::store::{ReleaseReason, StopHints};
 use crate::ticket::Ticket;
 
 /// A job older than this is not kept waiting for a project that is not in the file: an edit that was a mistake, or one
@@ -29,7 +29,7 @@ use crate::ticket::Ticket;
 const WITHOUT_PROJECT: Duration = Duration::from_secs(300);
 
 /// Carries out one taken job, whatever happens.
-pub(super) async fn run_job(parts: Parts, lease: JobLease) {
+pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
     let key = &lease.job.key;
     let span = info_span!(
         "job", ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
@@ -39,7 +39,7 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease) {
         let stop = Stop::default();
         // The heartbeat must not outlive the job, however the job's task ends.
         let beat = AbortOnDropHandle::new(tokio::spawn(
-            heartbeat::keep(parts.clone(), lease.clone(), stop.clone()).in_current_span(),
+            heartbeat::keep(parts.clone(), lease.clone(), stop.clone(), hints).in_current_span(),
         ));
         let end = match (JobRun { parts: &parts, lease: &lease, stop: &stop }).carry_out().await {
             Ok(end) => {
@@ -81,6 +81,11 @@ impl JobRun<'_> {
         let ticket = self.read(platform).await?;
         if let Some(result) = &self.lease.earlier_result {
             return self.show_earlier(platform, result, &ticket).await;
+        }
+        if let Some(withdrawal) = &self.lease.stop_asked {
+            info!("not run again, because {withdrawal}");
+            let comment = report::cancelled_unfinished(&self.lease.job.pipeline, withdrawal);
+            return self.conclude(platform, RunResult { verdict: Verdict::Cancelled, comment }).await;
         }
         if let Some(end) = self.drop_unrun(project, platform, &ticket).await? {
             return Ok(end);
@@ -131,10 +136,10 @@ impl JobRun<'_> {
         ticket: &Ticket,
     ) -> Result<Option<End>, GivenUp> {
         let lifecycle = Lifecycle::of(&ticket.labels);
-        if let Some(reason) = taken_back(project, self.lease.job.asked_by, ticket)
+        if let Some(cause) = taken_back(project, self.lease.job.asked_by, ticket)
             && !lifecycle.is_some_and(Lifecycle::is_terminal)
         {
-            info!("{}: the job is dropped unrun", reason);
+            info!("{}: the job is dropped unrun", Withdrawal::new(cause, None));
             self.transition(platform, None).await?;
             return Ok(Some(End::Finish));
         }
@@ -230,8 +235,8 @@ impl JobRun<'_> {
                     continue;
                 }
             };
-            if let Some(reason) = taken_back(project, self.lease.job.asked_by, &ticket) {
-                return reason;
+            if let Some(cause) = taken_back(project, self.lease.job.asked_by, &ticket) {
+                return StopReason::Withdrawn(Withdrawal::new(cause, None));
             }
             if Lifecycle::of(&ticket.labels) != Some(Lifecycle::InProgress) {
                 info!("the label {} is back: the ticket is being worked on", Lifecycle::InProgress);
@@ -252,15 +257,6 @@ impl JobRun<'_> {
         }
         Ok(End::HandBack(ReleaseReason::HandedBack, Duration::ZERO))
     }
-}
-
-/// Why a ticket asks for its run no more, if so.
-fn taken_back(project: &Project, asked_by: AskedBy, ticket: &Ticket) -> Option<StopReason> {
-    if !ticket.open {
-        return Some(StopReason::TicketClosed);
-    }
-    let unlabelled = asked_by == AskedBy::TriggerLabel && !carries_trigger(project, &ticket.labels);
-    unlabelled.then_some(StopReason::TriggerRemoved)
 }
 
 /// How long ago a ticket was claimed, as its run id tells: by the clocks of this machine and of the one that claimed it.

@@ -90,7 +90,32 @@ struct Orphan {
     ticket: Ticket,
 }
 
+/// What became of an orphan whose request may have been taken back.
+enum Settled {
+    /// It was, by somebody who died before its label was gone; now it is.
+    Yes,
+    /// It was not.
+    StillOrphan(Box<Orphan>),
+}
+
 impl Parts {
+    /// Finishes a withdrawal that left the label of its dropped job on the ticket.
+    async fn settle_withdrawn(&self, orphan: Orphan) -> Result<Settled, claim::Error> {
+        match self.claims.settle_withdrawn(&orphan.lock, orphan.platform.as_ref()).await {
+            Ok(false) => return Ok(Settled::StillOrphan(Box::new(orphan))),
+            settled => {
+                claim::release(self.store.as_ref(), orphan.lock).await;
+                settled?;
+            }
+        }
+        warn!(
+            project = orphan.project.name,
+            ticket.id = orphan.ticket.id,
+            "the label of a job that was taken back was still there; taken away"
+        );
+        Ok(Settled::Yes)
+    }
+
     /// How long the store's silence is no evidence yet.
     async fn silence_counts_in(&self) -> store::Result<Duration> {
         let ttl = self.config.current().agent.lifecycle.heartbeat_ttl;
@@ -150,7 +175,12 @@ impl Parts {
             }
             let Some(orphan) = self.orphan(config, &project, &platform, &candidate, state).await? else { continue };
             let (ticket, name) = (orphan.ticket.id.clone(), &project.name);
-            match repair(orphan).await {
+            let settled = match self.settle_withdrawn(orphan).await {
+                Ok(Settled::Yes) => Ok(true),
+                Ok(Settled::StillOrphan(orphan)) => repair(*orphan).await,
+                Err(error) => Err(error),
+            };
+            match settled {
                 Ok(done) => repaired += usize::from(done),
                 Err(claim::Error::Store(error)) => return Err(error),
                 Err(error) => warn!(project = name, ticket.id = ticket, %error, "could not repair a ticket"),

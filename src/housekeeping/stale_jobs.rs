@@ -64,10 +64,10 @@ impl StaleJobs {
         );
         if to.is_some() {
             let config = self.parts.config.current();
-            let request =
-                claim::Request { config: &config, project: &project, platform: platform.as_ref(), ticket: &ticket.id };
+            let (platform, ticket) = (platform.as_ref(), ticket.id.as_str());
+            let request = claim::Request { config: &config, project: &project, platform, ticket, asked_by: None };
             if !matches!(self.parts.claims.claim(&request).await?, Claim::Claimed(_)) {
-                debug!(ticket.id = ticket.id, project = project.name, "left for the next poll");
+                debug!(ticket.id = ticket, project = project.name, "left for the next poll");
             }
         }
         Ok(true)

@@ -1,7 +1,9 @@
-//! The HTTP side: probes now, webhooks beside them.
+//! The HTTP side: probes and webhooks.
 //!
-//! `serve` is the bounded accept loop, `health` the two probes. What must stay true: no answer waits for a platform or
-//! for the store, and no handler answers 500.
+//! `serve` is the bounded accept loop, `health` the two probes, `webhook` the deliveries. What must stay true: a probe
+//! waits for nobody, a delivery for a few seconds, and no handler answers 500.
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -17,14 +19,15 @@ pub mod webhook;
 pub use serve::{Limits, serve};
 
 /// All routes.
-pub fn router(health: Health) -> Router {
+pub fn router(health: Health, receiver: Arc<webhook::Receiver>) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/health/ready", get(health::ready))
         .fallback(unknown)
         .with_state(health)
+        .merge(webhook::routes(receiver))
 }
 
 async fn unknown() -> impl IntoResponse {
-    (StatusCode::NOT_FOUND, "not found: try /health or /health/ready\n")
+    (StatusCode::NOT_FOUND, "not found: try /health, /health/ready or POST /webhook\n")
 }

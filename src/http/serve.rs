@@ -18,7 +18,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use tracing::{debug, warn};
 
@@ -33,22 +32,19 @@ pub struct Limits {
     pub body_read: Duration,
     /// For an answer.
     pub answer: Duration,
-    /// Bytes of a body.
-    pub body: usize,
     /// How long a request under way may go on once the server stops.
     pub drain: Duration,
 }
 
 impl Default for Limits {
     /// Platforms wait 10 s for an answer, so nothing here needs longer; 512 connections at some 16 KiB are 8 MiB;
-    /// a probe has no body, 2 MiB is Azure DevOps' own limit for a delivery.
+    /// whoever wants a body has a limit of his own for it.
     fn default() -> Self {
         Self {
             connections: 512,
             header_read: Duration::from_secs(10),
             body_read: Duration::from_secs(10),
             answer: Duration::from_secs(10),
-            body: 2 * 1024 * 1024,
             drain: Duration::from_secs(3),
         }
     }
@@ -63,7 +59,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let service = router
         .layer(RequestBodyTimeoutLayer::new(limits.body_read))
-        .layer(RequestBodyLimitLayer::new(limits.body))
         .layer(TimeoutLayer::with_status_code(http::StatusCode::SERVICE_UNAVAILABLE, limits.answer))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| answer_panic()));
     let graceful = GracefulShutdown::new();

@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::job::Verdict;
+use crate::job::{Verdict, Withdrawal};
 
 /// Why a run is to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StopReason {
-    /// Somebody removed the trigger label.
-    TriggerRemoved,
-    /// Somebody closed the ticket.
-    TicketClosed,
+    /// The request for the run was taken back.
+    Withdrawn(Withdrawal),
     /// The server is shutting down; the job goes back to the queue.
     ShuttingDown,
     /// The lease is lost; somebody else has the job, and this run may write nothing.
@@ -41,7 +39,7 @@ impl Stop {
 
     /// The reason, once a stop was asked for.
     pub fn asked(&self) -> Option<StopReason> {
-        self.reason.get().copied()
+        self.reason.get().cloned()
     }
 
     /// Resolves when a stop was asked for.
@@ -170,7 +168,7 @@ impl RunReport {
         match &self.outcome {
             Outcome::Done => Some(Verdict::Done),
             Outcome::Failed(_) => Some(Verdict::Failed),
-            Outcome::Stopped(StopReason::TriggerRemoved | StopReason::TicketClosed) => Some(Verdict::Cancelled),
+            Outcome::Stopped(StopReason::Withdrawn(_)) => Some(Verdict::Cancelled),
             Outcome::Stopped(StopReason::ShuttingDown | StopReason::LeaseLost) => None,
         }
     }
@@ -179,12 +177,11 @@ impl RunReport {
 /// Completes "stopped because ...".
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TriggerRemoved => "the trigger label was removed",
-            Self::TicketClosed => "the ticket was closed",
-            Self::ShuttingDown => "the server is shutting down",
-            Self::LeaseLost => "another server has taken the job over",
-        })
+        match self {
+            Self::Withdrawn(withdrawal) => withdrawal.fmt(f),
+            Self::ShuttingDown => f.write_str("the server is shutting down"),
+            Self::LeaseLost => f.write_str("another server has taken the job over"),
+        }
     }
 }
 

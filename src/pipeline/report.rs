@@ -10,7 +10,7 @@ use super::mask::Mask;
 use super::outcome::{
     FailureCause, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words, duration_in_words,
 };
-use crate::job::MAX_ATTEMPTS;
+use crate::job::{Cause, MAX_ATTEMPTS, Withdrawal};
 use crate::lifecycle::Lifecycle;
 
 /// Upper bound of a comment. GitHub takes 65,536 characters, Jira 32,767 per text node, the others more.
@@ -41,7 +41,10 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
     )];
     match &report.outcome {
         Outcome::Done => {}
-        Outcome::Stopped(reason) => parts.push(format!("Stopped because {}.", reason)),
+        Outcome::Stopped(StopReason::Withdrawn(withdrawal)) => {
+            parts.push(format!("Stopped because {}.", withdrawal.in_words(span)));
+        }
+        Outcome::Stopped(reason) => parts.push(format!("Stopped because {reason}.")),
         Outcome::Failed(failure) => {
             let place = match &failure.step {
                 Some((index, line)) => format!("Step {} of {} ({})", index + 1, report.steps.len(), span(line)),
@@ -66,8 +69,10 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
     } else {
         parts.push(format!("Last lines of the output:\n\n{}", fence(&tail)));
     }
-    if matches!(report.outcome, Outcome::Failed(_)) {
-        parts.push(how_to_ask_again());
+    match &report.outcome {
+        Outcome::Failed(_) => parts.push(how_to_ask_again()),
+        Outcome::Stopped(StopReason::Withdrawn(withdrawal)) => parts.push(after_withdrawal(withdrawal).to_owned()),
+        Outcome::Done | Outcome::Stopped(_) => {}
     }
     let (host, run) = (span(&report.host), span(&report.run_id));
     parts.push(format!("Host {host}, attempt {} of at most {MAX_ATTEMPTS}, run {run}.", report.attempt));
@@ -122,10 +127,28 @@ pub fn unknown_pipeline(pipeline: &str) -> String {
     ))
 }
 
-/// The comment for a job that was taken back before its run began.
-pub fn cancelled_before_start(pipeline: &str, reason: StopReason) -> String {
-    let pipeline = code_span(pipeline);
-    format!("agent-smith did not start pipeline {pipeline}: **cancelled**, because {reason}.")
+/// The comment for a job whose request was taken back while it ran, and whose process ended before it could say so.
+pub fn cancelled_unfinished(pipeline: &str, withdrawal: &Withdrawal) -> String {
+    let span = |text: &str| code_span(&readable(text));
+    bounded(format!(
+        "agent-smith ran pipeline {}: **cancelled**. The run broke off without a result, and it is not repeated \
+         because {}.\n\n{}",
+        code_span(pipeline),
+        withdrawal.in_words(span),
+        after_withdrawal(withdrawal)
+    ))
+}
+
+/// How to ask again for a run that was taken back.
+fn after_withdrawal(withdrawal: &Withdrawal) -> &'static str {
+    match withdrawal.cause {
+        Cause::TicketClosed => "Reopen the ticket to ask for another run.",
+        Cause::TriggerRemoved => "Add a trigger label to ask for another run.",
+        Cause::TicketGone => "Nothing more is done for it.",
+        Cause::Cancelled => {
+            "Comment `/agent-smith run`, or add the label `agent-smith:pending`, to ask for another run."
+        }
+    }
 }
 
 fn ours(text: &str) -> String {
@@ -226,6 +249,10 @@ mod tests {
         outcomes.into_iter().map(step).collect()
     }
 
+    fn stopped(cause: Cause, by: Option<&str>) -> Outcome {
+        Outcome::Stopped(StopReason::Withdrawn(Withdrawal::new(cause, by)))
+    }
+
     fn failed(cause: FailureCause) -> Outcome {
         Outcome::Failed(Failure { step: Some((1, "./scripts/fix.sh".into())), cause })
     }
@@ -264,15 +291,22 @@ mod tests {
             ),
             (failed(FailureCause::NotStarted("no `sh`".into())), "could not be started: `` no `sh` ``"),
             (failed(FailureCause::SupervisorLost), "killed the process that watches it"),
-            (Outcome::Stopped(StopReason::TicketClosed), "Stopped because the ticket was closed."),
+            (stopped(Cause::TicketClosed, None), "Stopped because the ticket was closed.\n\n1. `./prepare.sh`: done"),
+            (stopped(Cause::Cancelled, Some("ann`@all")), "Stopped because it was cancelled by ``ann`@all``.\n\n1."),
+            (stopped(Cause::TicketClosed, None), "The last step printed nothing.\n\nReopen the ticket to ask for"),
+            (
+                stopped(Cause::Cancelled, Some("ann`@all")),
+                "The last step printed nothing.\n\nComment `/agent-smith run`",
+            ),
         ];
         for (outcome, expected) in cases {
             let text = comment(&report(outcome.clone(), ""));
             assert!(text.contains(expected), "{outcome:?}: {text}");
             assert!(text.contains("step printed nothing."), "{text}");
         }
-        let cancelled = cancelled_before_start("x", StopReason::TriggerRemoved);
-        assert!(cancelled.ends_with("**cancelled**, because the trigger label was removed."), "{cancelled}");
+        let cancelled = cancelled_unfinished("x", &Withdrawal::new(Cause::Cancelled, Some("ann")));
+        assert!(cancelled.contains("**cancelled**. The run broke off"), "{cancelled}");
+        assert!(cancelled.contains("because it was cancelled by `ann`.\n\nComment `/agent-smith run`"), "{cancelled}");
         for text in [gave_up("x", 3), not_retried("x", 1), unknown_pipeline("x")] {
             assert!(text.contains("**failed**") && text.contains("`agent-smith:failed`"), "{text}");
         }
@@ -283,7 +317,7 @@ mod tests {
         let verdict = |outcome| report(outcome, "").verdict();
         assert_eq!(verdict(Outcome::Done), Some(Verdict::Done));
         assert_eq!(verdict(failed(FailureCause::Exit(1))), Some(Verdict::Failed));
-        assert_eq!(verdict(Outcome::Stopped(StopReason::TicketClosed)), Some(Verdict::Cancelled));
+        assert_eq!(verdict(stopped(Cause::TicketClosed, None)), Some(Verdict::Cancelled));
         assert_eq!(verdict(Outcome::Stopped(StopReason::ShuttingDown)), None);
     }
 

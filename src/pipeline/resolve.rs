@@ -50,6 +50,7 @@ mod tests {
         Trigger {
             default_pipeline: default.map(str::to_owned),
             pipeline_from_label: map.iter().map(|(label, name)| ((*label).to_owned(), (*name).to_owned())).collect(),
+            ..Trigger::default()
         }
     }
 
@@ -66,6 +67,7 @@ mod tests {
             },
             pipeline: pipeline.map(str::to_owned),
             trigger,
+            webhook_secrets: Default::default(),
             polling: Polling { enabled: false, interval: std::time::Duration::from_secs(60), jitter_percent: 0 },
         }
     }

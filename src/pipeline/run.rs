@@ -244,7 +244,7 @@ impl Run {
 }
 
 /// Why a run has to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Interrupted {
     Asked(StopReason),
     TimeOver,

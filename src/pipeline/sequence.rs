@@ -158,7 +158,7 @@ impl<'a> Sequence<'a> {
             Ended::SupervisorLost => FailureCause::SupervisorLost,
             Ended::Expired => return StepEnd::Over(Outcome::Stopped(StopReason::LeaseLost)),
             Ended::Stopped => match (interrupt.get(), step.timeout) {
-                (Some(Some(interrupted)), _) => return StepEnd::Over(self.run.interrupted(*interrupted, index)),
+                (Some(Some(interrupted)), _) => return StepEnd::Over(self.run.interrupted(interrupted.clone(), index)),
                 (Some(None), Some(timeout)) => FailureCause::StepTimeout(timeout),
                 // It stops by itself only when its socket is taken from it.
                 _ => FailureCause::SupervisorLost,

@@ -163,6 +163,13 @@ pub trait Platform: Send + Sync + 'static {
     /// One request that tells whether the credentials are good, the tracker is visible and labels can be written.
     async fn check_access(&self) -> Result<Access>;
 
+    /// Whether the tracker is what webhooks call `id`, on a platform that calls a tracker by an identifier alone. The
+    /// answer is remembered for as long as the tracker is.
+    async fn is_known_as(&self, id: &str) -> Result<bool> {
+        let _ = id;
+        Ok(false)
+    }
+
     /// One page of a listing and where the next one is, no pull requests. Costs no quota when nothing changed, where
     /// the platform honours conditional requests. It is one request or a few, so that a walk gets on when each is slow.
     /// A position of another listing, or of a listing with other labels, means nothing.

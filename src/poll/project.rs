@@ -115,7 +115,7 @@ async fn offer(
     candidate: &Candidate,
     outcome: &mut Outcome,
 ) -> Offer {
-    let request = claim::Request { config, project, platform, ticket: &candidate.id };
+    let request = claim::Request { config, project, platform, ticket: &candidate.id, asked_by: None };
     match claims.claim(&request).await {
         Ok(answer) => {
             log_answer(project, candidate, &answer);

@@ -9,8 +9,16 @@ use crate::job::RunResult;
 /// before it fills the memory.
 pub(super) const MAX_LIVE_JOBS: usize = 100_000;
 
+/// Withdrawals that are remembered. Each is a ticket that somebody stopped and that still carries its trigger label; a
+/// person who keeps more of them than this has forgotten the oldest, which may then run again.
+pub(super) const MAX_WITHDRAWALS: usize = 10_000;
+
 /// Bytes of a recorded comment. No platform shows more than about as many characters in one comment.
 pub(super) const MAX_COMMENT_BYTES: usize = 64 * 1024;
+
+/// Deliveries that one process remembers, and tickets that webhooks offered: three days of one box, at some 500 bytes
+/// each. In Redis they end by themselves.
+pub(super) const MAX_DELIVERIES: usize = 20_000;
 
 /// What is put in place of the text that was cut off.
 const CUT_MARK: &str = "\n\n… (shortened)";

@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Verdict, Withdrawal};
 use crate::ticket::{PlatformKind, TicketKey};
 
 pub mod embedded;
 mod limits;
 pub mod redis;
+mod stops;
+
+pub use stops::StopHints;
 
 /// Why the store could not answer. Expected refusals are outcomes, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +83,31 @@ pub enum Recorded {
 }
 
 /// What a heartbeat learned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renewal {
     /// The lease goes on.
     Renewed,
+    /// The lease goes on, and somebody asked the run to stop.
+    StopAsked(Withdrawal),
     /// The store had lost its data since the take; the job is registered again and the lease goes on.
     Restored,
     /// Somebody else has the job, or it is over. The run must stop and write nothing more.
     Lost,
+}
+
+/// What became of taking a ticket's request back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// The ticket has no live job.
+    Nothing,
+    /// It has one, and this withdrawal does not take it back: something else asked for the run.
+    Kept,
+    /// The job waited for a consumer, or to become visible, and is gone.
+    Dropped(Job),
+    /// The job was taken already: its run is asked to stop, now or by an earlier request, which stands.
+    Stopping,
+    /// Too late: the run is over with this result, which stands.
+    Over(Verdict),
 }
 
 /// Why a job goes back to the queue.
@@ -115,6 +135,17 @@ pub struct Recovered {
 pub struct HalfMadeClaim {
     /// The job it would have become.
     pub job: Job,
+}
+
+/// What became of an attempt to hold a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryHold {
+    /// The delivery is the caller's to act on.
+    Held,
+    /// Somebody else is at work on it.
+    HeldByOther,
+    /// It was acted on, and this was the answer.
+    Answered(String),
 }
 
 /// How many jobs stand where.
@@ -183,6 +214,35 @@ pub trait Store: Send + Sync + 'static {
     async fn finish(&self, lease: &JobLease) -> Result<bool>;
     /// Puts the job back at the end of its project's queue, visible after `delay`. False: the epoch is stale.
     async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool>;
+
+    // --- withdrawal ---------------------------------------------------------------------------------------------
+
+    /// Takes a ticket's request back, in one step: a job that waits is dropped, whether it is being claimed, queued or
+    /// delayed; one that was taken is asked to stop, and the one who runs it gets a hint. The first request stands, and so
+    /// does a result that is recorded. A withdrawal that drops a job, or that outlives it
+    /// ([`Withdrawal::outlives_the_job`]), is remembered until it is forgotten or a later run of the ticket ends Done
+    /// or Failed.
+    async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn>;
+    /// The withdrawal that is remembered for each ticket.
+    async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>>;
+    /// Forgets the withdrawal of a ticket.
+    async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()>;
+    /// Hints about runs that are asked to stop from now on.
+    fn stop_hints(&self) -> StopHints;
+
+    // --- webhooks -----------------------------------------------------------------------------------------------
+
+    /// Holds a delivery for `ttl`, or goes on holding one that is `holder`'s already. What nobody goes on holding and
+    /// nobody answers is free again at its end. `id` is at most a few hundred bytes.
+    async fn hold_delivery(&self, id: &str, holder: &str, ttl: Duration) -> Result<DeliveryHold>;
+    /// Remembers for `ttl` how a delivery was answered. False: it is not `holder`'s any more and nothing was changed.
+    async fn answer_delivery(&self, id: &str, holder: &str, answer: &str, ttl: Duration) -> Result<bool>;
+    /// Lets go of a delivery unanswered, so that it may be sent again. False: it is not `holder`'s any more.
+    async fn drop_delivery(&self, id: &str, holder: &str) -> Result<bool>;
+    /// Remembers for `ttl` that a webhook offered this ticket to the claim service.
+    async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()>;
+    /// For each ticket whether that is remembered.
+    async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>>;
 
     // --- housekeeping -------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ mod shared;
 mod stops;
 mod trouble;
 mod wishes;
+mod withdrawals;
 
 use std::sync::Arc;
 

@@ -42,7 +42,10 @@ async fn two_projects_never_claim_one_ticket(backend: Backend) {
     let claim = async |config: &agent_smith::config::Config| {
         let project = config.projects.values().next().unwrap();
         let platform = trackers.of(project).unwrap();
-        claims.claim(&Request { config, project, platform: platform.as_ref(), ticket: &number }).await.unwrap()
+        claims
+            .claim(&Request { config, project, platform: platform.as_ref(), ticket: &number, asked_by: None })
+            .await
+            .unwrap()
     };
     let release = async {
         assert!(hold.reached(2, BOUND).await, "both have looked at the store and are reading the ticket");

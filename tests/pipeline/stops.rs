@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use agent_smith::job::{Cause, Withdrawal};
 use agent_smith::pipeline::{FailureCause, Outcome, Stop, StopReason};
 
 use crate::fixture::{Bench, marker, pipeline, running, sleeping, until};
@@ -16,14 +17,14 @@ async fn stopped(command: &str, expected: usize) -> Duration {
     let pipeline = pipeline(&[&command.replace("MARK", &marker)], Duration::from_secs(60));
     let ask = async {
         until("started", || sleeping(&marker) >= expected).await;
-        assert!(stop.ask(StopReason::TriggerRemoved));
+        assert!(stop.ask(StopReason::Withdrawn(Withdrawal::new(Cause::TriggerRemoved, None))));
         assert!(!stop.ask(StopReason::ShuttingDown), "the first reason stands");
         Instant::now()
     };
     let (report, asked_at) = tokio::join!(bench.run_with(&pipeline, &stop), ask);
     let took = asked_at.elapsed();
     assert_eq!(running(&marker), [0; 0], "{command}");
-    assert_eq!(report.outcome, Outcome::Stopped(StopReason::TriggerRemoved));
+    assert_eq!(report.outcome, Outcome::Stopped(StopReason::Withdrawn(Withdrawal::new(Cause::TriggerRemoved, None))));
     assert_eq!(report.left_behind, 0);
     assert!(took < PROMISE, "{took:?}");
     took
@@ -57,12 +58,13 @@ async fn a_child_has_time_to_clean_up() {
         format!("trap 'sleep 0.3; echo cleaned; exit 0' TERM; : {marker}; echo ready; while :; do sleep 0.05; done");
     let ask = async {
         until("started", || log_of(&bench).contains("ready\n")).await;
-        stop.ask(StopReason::TicketClosed);
+        stop.ask(StopReason::Withdrawn(Withdrawal::new(Cause::Cancelled, Some("ann"))));
     };
     let pipeline = pipeline(&[&command], Duration::from_secs(60));
     let (report, ()) = tokio::join!(bench.run_with(&pipeline, &stop), ask);
     assert!(report.tail.ends_with("cleaned\n"), "{}", report.tail);
-    assert_eq!(report.outcome, Outcome::Stopped(StopReason::TicketClosed), "exit 0 after a stop is no success");
+    let cancelled = StopReason::Withdrawn(Withdrawal::new(Cause::Cancelled, Some("ann")));
+    assert_eq!(report.outcome, Outcome::Stopped(cancelled), "exit 0 after a stop is no success");
 }
 
 fn log_of(bench: &Bench) -> String {

@@ -115,7 +115,8 @@ impl House {
     pub(crate) async fn claim(&self, number: u64) -> Claim {
         let (config, ticket) = (self.config().current(), self.rig.id(number));
         let project = &config.projects["api"];
-        let request = Request { config: &config, project, platform: self.rig.platform.as_ref(), ticket: &ticket };
+        let platform = self.rig.platform.as_ref();
+        let request = Request { config: &config, project, platform, ticket: &ticket, asked_by: None };
         ClaimService::new(self.store.clone()).claim(&request).await.unwrap()
     }
 

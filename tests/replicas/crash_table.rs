@@ -8,10 +8,10 @@ use agent_smith::sim::Match;
 use agent_smith::sim::board::NewTicket;
 use nix::sys::signal::Signal;
 
-use crate::support::process::Server;
+use crate::support::process::{Server, processes_with};
 use crate::support::proxy::Proxy;
 use crate::support::world::{BOUND, Settings, eventually};
-use crate::{Cluster, TRACKER, noting, processes_with};
+use crate::{Cluster, TRACKER, noting};
 
 /// A cluster whose steps note their ticket and then wait for the file `go`.
 async fn waiting_cluster() -> Cluster {

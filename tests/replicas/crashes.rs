@@ -3,8 +3,9 @@
 use agent_smith::lifecycle::Lifecycle;
 use nix::sys::signal::Signal;
 
+use crate::support::process::processes_with;
 use crate::support::world::{Settings, eventually};
-use crate::{Cluster, TRACKER, noting, processes_with};
+use crate::{Cluster, TRACKER, noting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_of_a_killed_replica_end_done_on_another() {

@@ -9,6 +9,7 @@ mod crash_table;
 mod crashes;
 mod leaders;
 mod outages;
+mod withdrawals;
 
 use std::collections::BTreeMap;
 
@@ -68,17 +69,4 @@ pub(crate) async fn leader_and_follower<'a>(a: &'a mut Server, b: &'a mut Server
     })
     .await;
     if first_leads { (a, b) } else { (b, a) }
-}
-
-/// Process ids whose command line contains `mark`.
-pub(crate) fn processes_with(mark: &str) -> Vec<u32> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&line).contains(mark) {
-            found.push(pid);
-        }
-    }
-    found
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use agent_smith::job::{JobState, Verdict};
+use agent_smith::job::{Cause, JobState, Verdict, Withdrawal};
 use agent_smith::store::LeaseName::{Housekeeping, Poller};
 use agent_smith::store::redis::RedisStore;
-use agent_smith::store::{Error, Recorded, ReleaseReason, Store};
+use agent_smith::store::{Error, Recorded, ReleaseReason, Renewal, Store, Withdrawn};
 use redis::aio::MultiplexedConnection;
 
 use crate::fixture::{
@@ -38,6 +38,9 @@ async fn keys_have_their_public_names() {
         enqueue(&store, "p", "1").await;
         let lease = take(&store, LONG).await;
         enqueue(&store, "p", "2").await;
+        enqueue(&store, "p", "4").await;
+        let cancelled = Withdrawal::new(Cause::Cancelled, Some("ann lee"));
+        assert!(matches!(store.withdraw(&key("p", "4"), &cancelled).await.unwrap(), Withdrawn::Dropped(_)));
         let lock = store.lock_claim(&key("p", "3")).await.unwrap().expect("free");
         assert_eq!(store.record_claim(&lock, &new_job("p", "3")).await.unwrap(), Recorded::New);
 
@@ -53,6 +56,7 @@ async fn keys_have_their_public_names() {
             "{agentsmith:queue:jobs}:running",
             "{agentsmith:queue:jobs}:epoch",
             "{agentsmith:queue:jobs}:generation",
+            "{agentsmith:queue:jobs}:withdrawn",
             "{agentsmith:queue:jobs}:project:p",
             "{agentsmith:queue:jobs}:job:github:p:1",
             "{agentsmith:queue:jobs}:job:github:p:2",
@@ -69,6 +73,17 @@ async fn keys_have_their_public_names() {
         }
         let lock_ttl: i64 = send(&mut redis, &["PTTL", "agentsmith:claim-lock:github:p:3"]).await;
         assert!((1..=30_000).contains(&lock_ttl));
+
+        let note: String = send(&mut redis, &["HGET", "{agentsmith:queue:jobs}:withdrawn", "github:p:4"]).await;
+        assert!(note.ends_with(" cancelled ann lee") && note.starts_with(|c: char| c.is_ascii_digit()), "{note}");
+        assert_eq!(store.withdrawals(&[key("p", "4")]).await.unwrap(), [Some(cancelled.clone())]);
+        assert_eq!(store.withdraw(&key("p", "1"), &cancelled).await.unwrap(), Withdrawn::Stopping);
+        let job = "{agentsmith:queue:jobs}:job:github:p:1";
+        let stop: (String, String) = send(&mut redis, &["HMGET", job, "stop", "stop_by"]).await;
+        assert_eq!(stop, ("cancelled".to_owned(), "ann lee".to_owned()));
+        for ticket in ["1", "4"] {
+            store.forget_withdrawal(&key("p", ticket)).await.unwrap();
+        }
 
         store.unlock_claim(lock).await.unwrap();
         let claim = store.half_made_claims(Duration::ZERO, 1).await.unwrap().remove(0).job;
@@ -176,6 +191,29 @@ async fn the_list_of_what_was_set_aside_is_bounded() {
 }
 
 #[tokio::test]
+async fn the_oldest_of_too_many_withdrawals_is_forgotten() {
+    let (server, store, mut redis) = start().await;
+    bounded(async {
+        let notes: Vec<String> = (0..10_000)
+            .flat_map(|ticket| [format!("github:p:{ticket}"), format!("{} cancelled ann", 5 + ticket)])
+            .collect();
+        let hash = format!("{QUEUE}:withdrawn");
+        let set: Vec<&str> = ["HSET", &hash].into_iter().chain(notes.iter().map(String::as_str)).collect();
+        let _: i64 = send(&mut redis, &set).await;
+        let _: i64 = send(&mut redis, &["HSET", &hash, "github:p:17", "1 cancelled ann"]).await;
+        enqueue(&store, "p", "new").await;
+        let cancelled = Withdrawal::new(Cause::Cancelled, Some("ann"));
+        assert!(matches!(store.withdraw(&key("p", "new"), &cancelled).await.unwrap(), Withdrawn::Dropped(_)));
+        assert_eq!(send::<i64>(&mut redis, &["HLEN", &hash]).await, 10_000);
+        let remembered = store.withdrawals(&[key("p", "new"), key("p", "17"), key("p", "18")]).await.unwrap();
+        assert_eq!(remembered, [Some(cancelled.clone()), None, Some(cancelled)]);
+        let _: i64 = send(&mut redis, &["DEL", &hash]).await;
+        assert_nothing_left(&server).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_heartbeat_without_a_job_counts_as_running() {
     let (server, store, mut redis) = start().await;
     bounded(async {
@@ -217,6 +255,9 @@ async fn without_channel_permissions_everything_works_but_the_early_wake_up() {
         assert!(store.release_lease(Poller, "a").await.unwrap());
         enqueue(&store, "p", "1").await;
         let lease = store.take("box-1", LONG, Duration::from_secs(1)).await.unwrap().expect("queued");
+        let closed = Withdrawal::new(Cause::TicketClosed, None);
+        assert_eq!(store.withdraw(&lease.job.key, &closed).await.unwrap(), Withdrawn::Stopping);
+        assert_eq!(store.renew(&lease, LONG).await.unwrap(), Renewal::StopAsked(closed), "the heartbeat tells it");
         let done = result(Verdict::Done, "fine");
         assert_eq!(store.record_result(&lease, &done).await.unwrap(), Some(done));
         assert!(store.release(&lease, ReleaseReason::Broken, Duration::ZERO).await.unwrap());

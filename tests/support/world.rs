@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_smith::app::{App, Options};
+use agent_smith::claim::{ClaimService, Recall, Request};
 use agent_smith::config::{Env, Live};
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::platform::http::Http;
+use agent_smith::platform::registry::Trackers;
 use agent_smith::sim::SimServer;
 use agent_smith::sim::board::{Board, NewTicket, TicketView};
 use agent_smith::sim::github::{self, SimOptions};
-use agent_smith::store::Store;
+use agent_smith::store::{Store, Withdrawn};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -127,9 +130,27 @@ impl World {
 
     /// The real app in this process, on a free port.
     pub async fn start(&self, store: Arc<dyn Store>, name: &str) -> App {
-        let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)]);
+        self.start_with(Some(store), name, &[], true).await
+    }
+
+    /// The same with more in its environment; it may take no jobs, and do without a store.
+    pub async fn start_with(
+        &self,
+        store: Option<Arc<dyn Store>>,
+        name: &str,
+        variables: &[(&str, &str)],
+        consumer: bool,
+    ) -> App {
+        let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)].iter().chain(variables).copied());
         let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
-        start(config, store, name).await
+        start_as(config, store, name, consumer).await
+    }
+
+    /// The claim service of one more process on this store.
+    pub fn door(&self, store: Arc<dyn Store>) -> Door {
+        let (config, _problems) = Live::start(&self.config_path(), Env::from_iter([("GITHUB_TOKEN", TOKEN)])).unwrap();
+        let calls = agent_smith::platform::http::Settings { proxies: false, ..Default::default() };
+        Door { config, trackers: Trackers::new(Http::with(calls).unwrap()), claims: ClaimService::new(store) }
     }
 
     /// Opens a ticket with the trigger label.
@@ -203,10 +224,14 @@ pub fn config_text(settings: &Settings, data: &Path) -> String {
 
 /// The real app in this process, on a free port.
 pub async fn start(config: Live, store: Arc<dyn Store>, name: &str) -> App {
+    start_as(config, Some(store), name, true).await
+}
+
+async fn start_as(config: Live, store: Option<Arc<dyn Store>>, name: &str, consumer: bool) -> App {
     App::start(Options {
         config,
-        store: Some(store),
-        consumer: true,
+        store,
+        consumer,
         supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
         name: name.to_owned(),
         environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
@@ -216,6 +241,25 @@ pub async fn start(config: Live, store: Arc<dyn Store>, name: &str) -> App {
     })
     .await
     .unwrap()
+}
+
+/// The claim service and what a request to it needs.
+pub struct Door {
+    pub config: Live,
+    pub trackers: Trackers,
+    pub claims: ClaimService,
+}
+
+impl Door {
+    /// Takes a ticket's request back.
+    pub async fn withdraw(&self, project: &str, ticket: u64, recall: Recall<'_>) -> Withdrawn {
+        let config = self.config.current();
+        let project = &config.projects[project];
+        let (platform, ticket) = (self.trackers.of(project).unwrap(), ticket.to_string());
+        let request =
+            Request { config: &config, project, platform: platform.as_ref(), ticket: &ticket, asked_by: None };
+        self.claims.withdraw(&request, recall).await.unwrap()
+    }
 }
 
 pub fn read_lines(path: &Path) -> Vec<String> {

@@ -12,12 +12,15 @@ mod spot;
 mod steps;
 mod tracker;
 mod trackers;
+mod trigger;
+mod webhooks;
 
 pub(super) use agent::agent;
 pub(super) use pipelines::{pipeline, presets};
 pub(super) use project::{Context, project};
 pub(super) use spot::Spot;
 pub(super) use trackers::warn_of_overlaps;
+pub(super) use webhooks::webhooks;
 
 use super::problem::Desk;
 use super::tree::Span;

@@ -66,6 +66,17 @@ impl<'t> Spot<'t> {
         }
     }
 
+    /// True when all of the value comes from one variable of the environment: `${NAME}`.
+    pub(in crate::config) fn is_one_variable(self) -> bool {
+        match self.node.map(|node| &node.value) {
+            Some(Value::Text(Text { written, expanded: Some(_) })) => {
+                let name = written.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+                name.is_some_and(|name| !name.contains(['$', '{', '}']))
+            }
+            _ => false,
+        }
+    }
+
     /// The text as it stands in the file, in back ticks; `it` when there is none.
     pub(in crate::config) fn quoted(self) -> String {
         match self.node.map(|node| &node.value) {

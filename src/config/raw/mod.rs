@@ -115,6 +115,17 @@ pub(super) struct Trigger {
     pub(super) default_pipeline: Option<String>,
     /// Label to pipeline. The order matters: the first label that the ticket carries wins.
     pub(super) pipeline_from_label: Option<IndexMap<String, String>>,
+    /// Jira: a ticket that is assigned to this account asks for a run.
+    pub(super) assignee_name: Option<String>,
+    /// The statuses in which a ticket may start a run. Default: any open one.
+    #[schemars(length(min = 1))]
+    pub(super) trigger_statuses: Option<Vec<String>>,
+    /// A comment that contains this, by somebody who may write to the tracker, asks for a run.
+    pub(super) comment_keyword: Option<String>,
+    /// What deliveries of this tracker are verified with, as `${NAME}`.
+    pub(super) webhook_secret: Option<String>,
+    /// The secret before webhook_secret, for as long as senders still use it, as `${NAME}`.
+    pub(super) webhook_secret_previous: Option<String>,
 }
 
 /// Whether and how often a tracker is asked for tickets.
@@ -231,11 +242,22 @@ impl Default for LifecycleTimes {
 }
 
 /// How webhooks are received.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Webhooks {
     /// Accept deliveries of a platform for which no secret is configured.
     pub(super) allow_unsigned: bool,
+    /// The largest body of a delivery that is read.
+    // Below the least no delivery would fit; above the most none is sent: GitHub, GitLab and Jira drop theirs at 25 MB.
+    #[schemars(range(min = 1024, max = 25_000_000))]
+    pub(super) max_body_bytes: usize,
+}
+
+impl Default for Webhooks {
+    /// Azure DevOps' own limit; a delivery about a ticket has some 25 kB, and ten times that with the longest texts.
+    fn default() -> Self {
+        Self { allow_unsigned: false, max_body_bytes: 2 * 1024 * 1024 }
+    }
 }
 
 /// The platform of a tracker, in any case.

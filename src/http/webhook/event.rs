@@ -55,6 +55,8 @@ pub enum Change {
     Assigned(Account),
     /// Its status changed to this word of the platform; says nothing of open or finished.
     StatusChanged(String),
+    /// It changed, and the payload does not say how: only the ticket itself can tell.
+    Unnamed,
     /// Somebody wrote a comment; an edited one is none.
     Commented(CommentSeen),
 }

@@ -65,6 +65,8 @@ pub struct AzureDevOps {
     seen: Mutex<HashMap<u64, Seen>>,
     /// What the server calls the project, when that is not what the configuration says.
     pub(super) also_called: Mutex<Option<String>>,
+    /// GUID and name of the project, once the server has told.
+    pub(super) identity: Mutex<Option<(String, String)>>,
 }
 
 /// The token is not shown, nor what holds it.
@@ -140,6 +142,7 @@ impl AzureDevOps {
             versions: Versions::default(),
             seen: Mutex::default(),
             also_called: Mutex::default(),
+            identity: Mutex::default(),
         })
     }
 
@@ -288,6 +291,10 @@ impl Platform for AzureDevOps {
 
     async fn check_access(&self) -> Result<Access> {
         self.project_access().await
+    }
+
+    async fn is_known_as(&self, id: &str) -> Result<bool> {
+        self.has_identity(id).await
     }
 
     async fn page(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {

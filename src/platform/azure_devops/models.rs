@@ -74,6 +74,9 @@ pub(super) struct Place {
 /// A project.
 #[derive(Debug, Deserialize)]
 pub(super) struct Project {
+    /// Its GUID.
+    #[serde(default)]
+    pub(super) id: Option<String>,
     pub(super) name: String,
 }
 

@@ -183,6 +183,28 @@ impl AzureDevOps {
         Ok(parse::<Project>(&what, &answer)?.name)
     }
 
+    /// Whether the project has this GUID, or this name. Its own are asked for once.
+    pub(super) async fn has_identity(&self, id: &str) -> Result<bool> {
+        let known = self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (guid, name) = match known {
+            Some(known) => known,
+            None => {
+                let what = format!("read project {}", self.project);
+                let query = [("includeHistory", "true")];
+                let path = ["_apis", "projects", &self.project];
+                let answer = self.send(Request { query: &query, ..Request::get(&what, &path) }).await?;
+                if answer.status != StatusCode::OK {
+                    return Err(self.refusal(&what, About::Project, &answer).await);
+                }
+                let Project { id, name } = parse(&what, &answer)?;
+                let identity = (id.unwrap_or_default(), name);
+                *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity.clone());
+                identity
+            }
+        };
+        Ok([guid, name].iter().any(|own| !own.is_empty() && same_name(own, id)))
+    }
+
     fn redirected(&self, what: &str, answer: &Answer) -> Error {
         let to: String = answer.header(LOCATION.as_str()).unwrap_or("an unnamed place").chars().take(200).collect();
         Error::Moved {

@@ -10,12 +10,15 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::expiring::Expiring;
 use super::mutexes::Mutexes;
 use super::queue::{Queue, Taken};
-use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, WriteRight};
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal, WriteRight};
+use crate::store::limits::MAX_DELIVERIES;
+use crate::store::stops::{Announcer, StopHints};
 use crate::store::{
-    Acquisition, Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result,
-    Store,
+    Acquisition, DeliveryHold, Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason,
+    Renewal, Result, Store, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -25,14 +28,44 @@ pub struct EmbeddedStore {
     state: Mutex<State>,
     job_visible: Notify,
     lease_free: Notify,
+    stops: Announcer,
     generation: String,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     leases: Mutexes<LeaseName>,
     claim_locks: Mutexes<TicketKey>,
     queue: Queue,
+    deliveries: Expiring<String, Delivery>,
+    offered: Expiring<TicketKey, ()>,
+}
+
+/// What is known of a delivery.
+#[derive(Debug, PartialEq, Eq)]
+enum Delivery {
+    /// Who is at work on it.
+    Held(String),
+    /// How it was answered.
+    Answered(String),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            leases: Mutexes::default(),
+            claim_locks: Mutexes::default(),
+            queue: Queue::default(),
+            deliveries: Expiring::holding(MAX_DELIVERIES),
+            offered: Expiring::holding(MAX_DELIVERIES),
+        }
+    }
+}
+
+impl State {
+    fn holds_delivery(&self, id: &str, holder: &str, now: Instant) -> bool {
+        matches!(self.deliveries.get(&id.to_owned(), now), Some(Delivery::Held(by)) if by == holder)
+    }
 }
 
 impl EmbeddedStore {
@@ -42,6 +75,7 @@ impl EmbeddedStore {
             state: Mutex::default(),
             job_visible: Notify::new(),
             lease_free: Notify::new(),
+            stops: Announcer::default(),
             generation: random_token(),
         }
     }
@@ -52,7 +86,8 @@ impl EmbeddedStore {
 
     fn lease(&self, taken: Taken, consumer: &str, term: (Instant, Duration)) -> JobLease {
         let identity = (taken.attempt, taken.epoch, self.generation.clone());
-        JobLease::obtained(taken.job, identity, taken.earlier_result, term).held_by(consumer)
+        let lease = JobLease::obtained(taken.job, identity, taken.earlier_result, term);
+        lease.held_by(consumer).asked_to_stop(taken.stop_asked)
     }
 }
 
@@ -157,13 +192,12 @@ impl Store for EmbeddedStore {
 
     async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal> {
         let now = Instant::now();
-        if self.state().queue.renew(&lease.job.key, lease.epoch, ttl, now) {
-            lease.extend(now, ttl);
-            Ok(Renewal::Renewed)
-        } else {
-            lease.revoke();
-            Ok(Renewal::Lost)
+        let renewal = self.state().queue.renew(&lease.job.key, lease.epoch, ttl, now);
+        match renewal {
+            Renewal::Lost => lease.revoke(),
+            _ => lease.extend(now, ttl),
         }
+        Ok(renewal)
     }
 
     async fn confirm(&self, lease: &JobLease) -> Result<bool> {
@@ -186,6 +220,68 @@ impl Store for EmbeddedStore {
             self.job_visible.notify_waiters();
         }
         Ok(released)
+    }
+
+    async fn hold_delivery(&self, id: &str, holder: &str, ttl: Duration) -> Result<DeliveryHold> {
+        let (mut state, now) = (self.state(), Instant::now());
+        match state.deliveries.get(&id.to_owned(), now) {
+            Some(Delivery::Answered(answer)) => return Ok(DeliveryHold::Answered(answer.clone())),
+            Some(Delivery::Held(other)) if other != holder => return Ok(DeliveryHold::HeldByOther),
+            Some(Delivery::Held(_)) | None => {}
+        }
+        state.deliveries.set(id.to_owned(), Delivery::Held(holder.to_owned()), now + ttl, now);
+        Ok(DeliveryHold::Held)
+    }
+
+    async fn answer_delivery(&self, id: &str, holder: &str, answer: &str, ttl: Duration) -> Result<bool> {
+        let (mut state, now) = (self.state(), Instant::now());
+        let held = state.holds_delivery(id, holder, now);
+        if held {
+            state.deliveries.set(id.to_owned(), Delivery::Answered(answer.to_owned()), now + ttl, now);
+        }
+        Ok(held)
+    }
+
+    async fn drop_delivery(&self, id: &str, holder: &str) -> Result<bool> {
+        let mut state = self.state();
+        let held = state.holds_delivery(id, holder, Instant::now());
+        if held {
+            state.deliveries.remove(&id.to_owned());
+        }
+        Ok(held)
+    }
+
+    async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()> {
+        let now = Instant::now();
+        self.state().offered.set(ticket.clone(), (), now + ttl, now);
+        Ok(())
+    }
+
+    async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>> {
+        let (state, now) = (self.state(), Instant::now());
+        Ok(tickets.iter().map(|ticket| state.offered.get(ticket, now).is_some()).collect())
+    }
+
+    async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
+        let withdrawn = self.state().queue.withdraw(key, withdrawal);
+        if withdrawn == Withdrawn::Stopping {
+            self.stops.announce(Some(key.clone()));
+        }
+        Ok(withdrawn)
+    }
+
+    async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>> {
+        let state = self.state();
+        Ok(keys.iter().map(|key| state.queue.withdrawals.of(key)).collect())
+    }
+
+    async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
+        self.state().queue.withdrawals.forget(key);
+        Ok(())
+    }
+
+    fn stop_hints(&self) -> StopHints {
+        self.stops.listen()
     }
 
     async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>> {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::withdrawals::Withdrawals;
 use crate::clock;
-use crate::job::{Job, JobState, RunResult};
+use crate::job::{Job, JobState, RunResult, Verdict, Withdrawal};
 use crate::store::limits::{MAX_LIVE_JOBS, bounded, queue_is_full};
-use crate::store::{HalfMadeClaim, QueueCounts, Recorded, Recovered, ReleaseReason, Result};
+use crate::store::{HalfMadeClaim, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Withdrawn};
 use crate::ticket::{PlatformKind, TicketKey};
 
 /// All live jobs.
@@ -24,6 +25,7 @@ pub(super) struct Queue {
     running: BTreeSet<(Instant, TicketKey)>,
     delayed: BTreeSet<(Instant, TicketKey)>,
     epoch: u64,
+    pub(super) withdrawals: Withdrawals,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ struct Entry {
     epoch: u64,
     consumer: String,
     result: Option<RunResult>,
+    stop: Option<Withdrawal>,
     /// What the timed set of this state sorts by: recorded at, due at, leased until.
     at: Instant,
 }
@@ -45,6 +48,7 @@ pub(super) struct Taken {
     pub(super) attempt: u32,
     pub(super) epoch: u64,
     pub(super) earlier_result: Option<RunResult>,
+    pub(super) stop_asked: Option<Withdrawal>,
 }
 
 /// Which end of its project's queue a job goes to.
@@ -71,6 +75,7 @@ impl Queue {
             epoch: 0,
             consumer: String::new(),
             result: None,
+            stop: None,
             at: now,
         };
         self.jobs.insert(job.key.clone(), entry);
@@ -134,6 +139,7 @@ impl Queue {
             attempt: entry.attempt,
             epoch: entry.epoch,
             earlier_result: entry.result.clone(),
+            stop_asked: entry.stop.clone(),
         };
         self.running.insert((entry.at, key));
         Some(taken)
@@ -149,19 +155,60 @@ impl Queue {
         self.jobs.get(key).is_some_and(|entry| entry.state == JobState::Running && entry.epoch == epoch)
     }
 
-    /// Extends the lease. False: the epoch is stale.
-    pub(super) fn renew(&mut self, key: &TicketKey, epoch: u64, ttl: Duration, now: Instant) -> bool {
-        let Some(entry) = self.held(key, epoch) else { return false };
+    /// Extends the lease, unless the epoch is stale.
+    pub(super) fn renew(&mut self, key: &TicketKey, epoch: u64, ttl: Duration, now: Instant) -> Renewal {
+        let Some(entry) = self.held(key, epoch) else { return Renewal::Lost };
+        let renewal = entry.stop.clone().map_or(Renewal::Renewed, Renewal::StopAsked);
         let before = std::mem::replace(&mut entry.at, now + ttl);
         self.running.remove(&(before, key.clone()));
         self.running.insert((now + ttl, key.clone()));
-        true
+        renewal
     }
 
     /// Records a result; the first one stands and is returned. `None`: the epoch is stale.
     pub(super) fn record_result(&mut self, key: &TicketKey, epoch: u64, result: &RunResult) -> Option<RunResult> {
         let entry = self.held(key, epoch)?;
-        Some(entry.result.get_or_insert_with(|| bounded(result)).clone())
+        let stands = entry.result.get_or_insert_with(|| bounded(result)).clone();
+        if stands.verdict != Verdict::Cancelled {
+            self.withdrawals.forget(key);
+        }
+        Some(stands)
+    }
+
+    /// Takes a ticket's request back.
+    pub(super) fn withdraw(&mut self, key: &TicketKey, withdrawal: &Withdrawal) -> Withdrawn {
+        let Some(entry) = self.jobs.get_mut(key) else { return Withdrawn::Nothing };
+        if let Some(result) = &entry.result {
+            return Withdrawn::Over(result.verdict);
+        }
+        if !withdrawal.applies_to(entry.job.asked_by) {
+            return Withdrawn::Kept;
+        }
+        // One that was asked to stop and is queued again has run: its next consumer says so.
+        if entry.state == JobState::Running || entry.stop.is_some() {
+            entry.stop.get_or_insert_with(|| withdrawal.clone());
+            if withdrawal.outlives_the_job() {
+                self.withdrawals.remember(key, withdrawal);
+            }
+            return Withdrawn::Stopping;
+        }
+        let at = entry.at;
+        let timed = (at, key.clone());
+        if !self.claiming.remove(&timed) && !self.delayed.remove(&timed) {
+            self.leave_queue(key);
+        }
+        self.withdrawals.remember(key, withdrawal);
+        self.jobs.remove(key).map_or(Withdrawn::Nothing, |entry| Withdrawn::Dropped(entry.job))
+    }
+
+    /// Takes a visible job out of its project's queue.
+    fn leave_queue(&mut self, key: &TicketKey) {
+        let Some(queue) = self.projects.get_mut(&key.project) else { return };
+        queue.retain(|other| other != key);
+        if queue.is_empty() {
+            self.projects.remove(&key.project);
+            self.ring.retain(|project| *project != key.project);
+        }
     }
 
     /// Ends the job. False: the epoch is stale.

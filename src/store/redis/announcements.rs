@@ -1,6 +1,6 @@
 //! Ends waits early: one pub/sub connection per process hears what other processes announce.
 //!
-//! Who calls: `queue` (a job became visible) and `leases` (a lease was given up). What must stay true: an announcement
+//! Who calls: `queue` (a job became visible), `leases` (a lease was given up) and `backend` (a run was asked to stop). What must stay true: an announcement
 //! is a hint and never information, so a lost one costs the bound of a wait and nothing else; whenever the connection
 //! is made anew all waiting ones are woken, because something may have been missed; a Redis that is away is asked at
 //! most every [`SLOWEST_RETRY`].
@@ -19,7 +19,8 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::connection::CONNECT_TIMEOUT;
-use super::keys;
+use super::{codec, keys};
+use crate::store::stops::{Announcer, StopHints};
 
 /// A quiet connection is tried this often, so that one that died silently is replaced.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -42,6 +43,7 @@ pub(super) struct Announcements {
 struct Heard {
     jobs: Notify,
     leases: Notify,
+    stops: Announcer,
 }
 
 impl Announcements {
@@ -60,6 +62,12 @@ impl Announcements {
     pub(super) fn leases(&self) -> &Notify {
         self.listen();
         &self.heard.leases
+    }
+
+    /// Hints about runs that are asked to stop from now on.
+    pub(super) fn stops(&self) -> StopHints {
+        self.listen();
+        self.heard.stops.listen()
     }
 
     fn listen(&self) {
@@ -82,6 +90,18 @@ impl Heard {
     fn wake_all(&self) {
         self.jobs.notify_waiters();
         self.leases.notify_waiters();
+        self.stops.announce(None);
+    }
+
+    fn hear(&self, message: &redis::Msg) {
+        match message.get_channel_name() {
+            keys::JOBS_CHANNEL => self.jobs.notify_waiters(),
+            keys::LEASES_CHANNEL => self.leases.notify_waiters(),
+            _ => {
+                let ticket = message.get_payload::<String>().ok();
+                self.stops.announce(ticket.and_then(|ticket| codec::ticket_key(&ticket).ok()));
+            }
+        }
     }
 }
 
@@ -102,14 +122,13 @@ async fn listen_always(client: Client, heard: Arc<Heard>) {
 async fn listen_once(client: &Client, heard: &Heard, pause: &mut Duration) -> RedisResult<()> {
     let connection = timeout(CONNECT_TIMEOUT, client.get_async_pubsub()).await.map_err(timed_out)??;
     let (mut sink, mut messages) = connection.split();
-    let channels = [keys::JOBS_CHANNEL, keys::LEASES_CHANNEL];
+    let channels = [keys::JOBS_CHANNEL, keys::LEASES_CHANNEL, keys::STOPS_CHANNEL];
     timeout(ANSWER_TIMEOUT, sink.subscribe(&channels)).await.map_err(timed_out)??;
     *pause = FIRST_RETRY;
     heard.wake_all();
     loop {
         match timeout(PING_EVERY, messages.next()).await {
-            Ok(Some(message)) if message.get_channel_name() == keys::JOBS_CHANNEL => heard.jobs.notify_waiters(),
-            Ok(Some(_)) => heard.leases.notify_waiters(),
+            Ok(Some(message)) => heard.hear(&message),
             Ok(None) => return Ok(()),
             Err(_) => timeout(ANSWER_TIMEOUT, sink.ping::<()>()).await.map_err(timed_out)??,
         }

@@ -10,10 +10,11 @@ use super::announcements::Announcements;
 use super::claims::{self, End};
 use super::connection::Connection;
 use super::queue::Taker;
-use super::{housekeeping, leases, runs};
-use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult};
+use super::{deliveries, housekeeping, leases, runs, withdrawals};
+use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal};
 use crate::store::{
-    Acquisition, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Store,
+    Acquisition, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal,
+    Result, StopHints, Store, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -111,6 +112,42 @@ impl Store for RedisStore {
 
     async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool> {
         runs::release(&self.redis, lease, runs::Back { reason, delay, to_front: false }).await
+    }
+
+    async fn hold_delivery(&self, id: &str, holder: &str, ttl: Duration) -> Result<DeliveryHold> {
+        deliveries::hold(&self.redis, id, holder, ttl).await
+    }
+
+    async fn answer_delivery(&self, id: &str, holder: &str, answer: &str, ttl: Duration) -> Result<bool> {
+        deliveries::answer(&self.redis, id, (holder, answer), ttl).await
+    }
+
+    async fn drop_delivery(&self, id: &str, holder: &str) -> Result<bool> {
+        deliveries::drop_held(&self.redis, id, holder).await
+    }
+
+    async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()> {
+        deliveries::note_offer(&self.redis, ticket, ttl).await
+    }
+
+    async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>> {
+        deliveries::offered(&self.redis, tickets).await
+    }
+
+    async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
+        withdrawals::withdraw(&self.redis, key, withdrawal).await
+    }
+
+    async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>> {
+        withdrawals::remembered(&self.redis, keys).await
+    }
+
+    async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
+        withdrawals::forget(&self.redis, key).await
+    }
+
+    fn stop_hints(&self) -> StopHints {
+        self.announcements.stops()
     }
 
     async fn recover_lapsed(&self, limit: usize) -> Result<Vec<Recovered>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::job::{AskedBy, Job, JobState, RunResult, Verdict};
+use crate::job::{AskedBy, Cause, Job, JobState, RunResult, Verdict, Withdrawal};
 use crate::store::{Error, Result};
 use crate::ticket::TicketKey;
 
@@ -35,6 +35,8 @@ pub(super) fn job(ticket: &str, pipeline: &str, run_id: &str, asked_by: &str) ->
     let asked_by = match asked_by {
         "trigger-label" => AskedBy::TriggerLabel,
         "pending-label" => AskedBy::PendingLabel,
+        "assignment" => AskedBy::Assignment,
+        "comment" => AskedBy::Comment,
         other => return Err(Error::Malformed(format!("asked_by of {ticket} is `{other}`"))),
     };
     Ok(Job { key: ticket_key(ticket)?, pipeline: pipeline.to_owned(), run_id: run_id.to_owned(), asked_by })
@@ -45,6 +47,8 @@ pub(super) fn asked_by_word(asked_by: AskedBy) -> &'static str {
     match asked_by {
         AskedBy::TriggerLabel => "trigger-label",
         AskedBy::PendingLabel => "pending-label",
+        AskedBy::Assignment => "assignment",
+        AskedBy::Comment => "comment",
     }
 }
 
@@ -57,16 +61,44 @@ pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// Reads a verdict.
+pub(super) fn verdict(ticket: &str, word: &str) -> Result<Verdict> {
+    match word {
+        "done" => Ok(Verdict::Done),
+        "failed" => Ok(Verdict::Failed),
+        "cancelled" => Ok(Verdict::Cancelled),
+        other => Err(Error::Malformed(format!("verdict of {ticket} is `{other}`"))),
+    }
+}
+
 /// Reads a result; no verdict is no result.
-pub(super) fn run_result(ticket: &str, verdict: &str, comment: String) -> Result<Option<RunResult>> {
-    let verdict = match verdict {
-        "" => return Ok(None),
-        "done" => Verdict::Done,
-        "failed" => Verdict::Failed,
-        "cancelled" => Verdict::Cancelled,
-        other => return Err(Error::Malformed(format!("verdict of {ticket} is `{other}`"))),
+pub(super) fn run_result(ticket: &str, word: &str, comment: String) -> Result<Option<RunResult>> {
+    if word.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(RunResult { verdict: verdict(ticket, word)?, comment }))
+}
+
+/// Why a request was taken back, as Redis holds it.
+pub(super) fn cause_word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::TicketClosed => "ticket-closed",
+        Cause::TriggerRemoved => "trigger-removed",
+        Cause::TicketGone => "ticket-gone",
+        Cause::Cancelled => "cancelled",
+    }
+}
+
+/// Reads a withdrawal; no cause is none. A word that a later version wrote still means that somebody took it back.
+pub(super) fn withdrawal(cause: &str, by: &str) -> Option<Withdrawal> {
+    let cause = match cause {
+        "" => return None,
+        "ticket-closed" => Cause::TicketClosed,
+        "trigger-removed" => Cause::TriggerRemoved,
+        "ticket-gone" => Cause::TicketGone,
+        _ => Cause::Cancelled,
     };
-    Ok(Some(RunResult { verdict, comment }))
+    Some(Withdrawal::new(cause, Some(by)))
 }
 
 /// Reads the state of a job. An unknown word is no live job: the next claim sets the entry aside.
@@ -102,6 +134,15 @@ mod tests {
         assert_eq!(ticket_key(&key.to_string()).ok(), Some(key));
         assert!(ticket_key("github:only-two").is_err());
         assert!(ticket_key("bitbucket:p:1").is_err());
+    }
+
+    #[test]
+    fn withdrawals_are_read_as_they_were_written() {
+        for cause in [Cause::TicketClosed, Cause::TriggerRemoved, Cause::TicketGone, Cause::Cancelled] {
+            assert_eq!(withdrawal(cause_word(cause), "ann"), Some(Withdrawal::new(cause, Some("ann"))));
+        }
+        assert_eq!(withdrawal("", "ann"), None);
+        assert_eq!(withdrawal("a word of tomorrow", ""), Some(Withdrawal::new(Cause::Cancelled, None)));
     }
 
     #[test]

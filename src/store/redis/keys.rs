@@ -24,15 +24,19 @@ const SET_ASIDE: &str = "{agentsmith:queue:jobs}:set-aside";
 const EPOCH: &str = "{agentsmith:queue:jobs}:epoch";
 /// String: `<milliseconds of birth>-<random>`, one life of the data. Never expires.
 const GENERATION: &str = "{agentsmith:queue:jobs}:generation";
+/// Hash: ticket → a withdrawal that is remembered.
+pub(super) const WITHDRAWN: &str = "{agentsmith:queue:jobs}:withdrawn";
 
 /// `KEYS` of every queue script, in the order `queue.lua` names them. The scripts add `{JOBS}:job:<ticket>` (hash, the
 /// job) and `{JOBS}:project:<project>` (list, its queue).
-pub(super) const QUEUE: [&str; 8] = [JOBS, RING, CLAIMING, RUNNING, DELAYED, SET_ASIDE, EPOCH, GENERATION];
+pub(super) const QUEUE: [&str; 9] = [JOBS, RING, CLAIMING, RUNNING, DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN];
 
 /// Channel: a job became visible or was delayed. The scripts spell it out.
 pub(super) const JOBS_CHANNEL: &str = "agentsmith:announce:jobs";
 /// Channel: a lease was given up.
 pub(super) const LEASES_CHANNEL: &str = "agentsmith:announce:leases";
+/// Channel: a run was asked to stop. The script spells it out.
+pub(super) const STOPS_CHANNEL: &str = "agentsmith:announce:stops";
 
 /// String, one second: written to find out whether Redis takes writes.
 pub(super) const PROBE: &str = "agentsmith:probe";
@@ -50,4 +54,14 @@ pub(super) fn claim_lock(ticket: &TicketKey) -> String {
 /// String with TTL: a running job's sign of life.
 pub(super) fn heartbeat(ticket: impl Display) -> String {
     format!("agentsmith:heartbeat:{ticket}")
+}
+
+/// String with TTL: who is at work on a delivery, or how it was answered.
+pub(super) fn delivery(id: &str) -> String {
+    format!("agentsmith:delivery:{id}")
+}
+
+/// String with TTL: a webhook offered this ticket.
+pub(super) fn offered(ticket: &TicketKey) -> String {
+    format!("agentsmith:offered:{ticket}")
 }

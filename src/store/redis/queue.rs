@@ -152,7 +152,8 @@ fn read_lease(fields: &[String], consumer: &str, term: (Instant, Duration)) -> R
     let attempt = codec::number(field(0), "attempt", field(4))?;
     let epoch = codec::number(field(0), "epoch", field(5))?;
     let earlier = codec::run_result(field(0), field(7), field(8).to_owned())?;
-    Ok(JobLease::obtained(job, (attempt, epoch, field(6).to_owned()), earlier, term).held_by(consumer))
+    let lease = JobLease::obtained(job, (attempt, epoch, field(6).to_owned()), earlier, term);
+    Ok(lease.held_by(consumer).asked_to_stop(codec::withdrawal(field(9), field(10))))
 }
 
 /// Sets a job aside that the script could read and we could not. `epoch` is that of its take, empty before the first.

@@ -21,14 +21,14 @@ use crate::store::{Error, ReleaseReason, Renewal, Result};
 pub(super) async fn renew(redis: &Connection, lease: &JobLease, ttl: Duration) -> Result<Renewal> {
     let asked_at = Instant::now();
     let hold = ask(redis, lease, fenced(&scripts::RENEW, lease).arg(millis(ttl))).await?;
-    match hold.renewal {
-        Renewal::Lost => lease.revoke(),
-        Renewal::Renewed | Renewal::Restored => {
-            lease.extend(asked_at, ttl);
-            leases::show_heartbeat(redis, lease, ttl).await;
-        }
+    if !hold.is_ours() {
+        lease.revoke();
+        return Ok(Renewal::Lost);
     }
-    Ok(hold.renewal)
+    lease.extend(asked_at, ttl);
+    leases::show_heartbeat(redis, lease, ttl).await;
+    let told = |index: usize| hold.rest.get(index).map_or("", String::as_str);
+    Ok(codec::withdrawal(told(0), told(1)).map_or(hold.renewal, Renewal::StopAsked))
 }
 
 /// True when the job is still this lease's.

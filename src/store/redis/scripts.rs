@@ -43,10 +43,16 @@ scripts! {
     FINISH = "queue.lua" "fence.lua" "finish.lua";
     /// Puts a job back.
     RELEASE = "queue.lua" "fence.lua" "release.lua";
+    /// Takes a request back.
+    WITHDRAW = "queue.lua" "withdraw.lua";
     /// Puts jobs with lapsed leases back.
     RECOVER_LAPSED = "queue.lua" "recover_lapsed.lua";
     /// Tells how old the data are.
     GENERATION_AGE = "queue.lua" "generation_age.lua";
+    /// Holds a delivery.
+    HOLD_DELIVERY = "hold_delivery.lua";
+    /// Records how a delivery was answered.
+    ANSWER_DELIVERY = "answer_delivery.lua";
     /// Counts jobs.
     COUNTS = "queue.lua" "counts.lua";
 }

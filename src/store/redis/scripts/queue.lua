@@ -2,13 +2,14 @@
 --
 -- KEYS, the same for every queue script (they share one slot, see keys.rs):
 --   1 live jobs   2 ring of projects   3 claiming   4 running   5 delayed   6 set aside   7 epoch   8 generation
+--   9 withdrawn
 -- The keys of one job and of one project are derived from KEYS[1], because take learns their names only inside the
 -- script; the hash tag keeps them in the slot of KEYS[1].
 --
 -- Numbers leave a script as text: a Lua number loses digits after the fourteenth on its way out.
 
 local JOBS, RING, CLAIMING, RUNNING = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local DELAYED, SET_ASIDE, EPOCH, GENERATION = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 
 -- The newest entries that were set aside; more than a person will read, less than Redis will notice.
 local SET_ASIDE_KEPT = 1000
@@ -91,10 +92,12 @@ local function set_aside(ticket, reason)
   return note
 end
 
--- The fields of a job: pipeline, run_id, asked_by, attempt, consumer, verdict, comment; absent ones are ''.
+-- The fields of a job: pipeline, run_id, asked_by, attempt, consumer, verdict, comment, stop, stop_by; absent ones are
+-- ''.
 -- nil and a reason when the job cannot be read.
 local function read_job(ticket)
-  local fields = redis.pcall('HMGET', job_key(ticket), 'pipeline', 'run_id', 'asked_by', 'attempt', 'consumer', 'verdict', 'comment')
+  local fields = redis.pcall('HMGET', job_key(ticket), 'pipeline', 'run_id', 'asked_by', 'attempt', 'consumer', 'verdict', 'comment',
+    'stop', 'stop_by')
   if fields.err then
     return nil, 'its job is not a hash'
   end
@@ -106,7 +109,7 @@ local function read_job(ticket)
   if not tonumber(fields[4]) then
     return nil, 'its attempt is not a number'
   end
-  for index = 5, 7 do
+  for index = 5, 9 do
     fields[index] = fields[index] or ''
   end
   return fields

@@ -8,4 +8,8 @@ if call('HSETNX', JOB, 'verdict', ARGV[13]) == 1 then
   call('HSET', JOB, 'comment', ARGV[14])
 end
 local stands = call('HMGET', JOB, 'verdict', 'comment')
+-- A run that ended all the same is over like any other.
+if stands[1] ~= 'cancelled' then
+  call('HDEL', WITHDRAWN, TICKET)
+end
 return { HOLD, GENERATION_NOW, stands[1], stands[2] or '' }

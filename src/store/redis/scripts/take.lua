@@ -1,7 +1,8 @@
 -- Takes the next job: the next project of the ring, the first of its queue.
 -- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation, 4 token of this question,
 --       5 'again' when the same question was asked before and no answer came, else ''
--- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment }, { set aside ... } }
+-- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment, stop, stop by },
+--        { set aside ... } }
 --      or { 'none', { milliseconds until a delayed job is due, or '' }, { set aside ... } }
 
 -- The next entry of the next project that has one.
@@ -26,7 +27,8 @@ local function lease(ticket, job, attempt, epoch, aside)
   call('HSET', job_key(ticket), 'attempt', attempt, 'epoch', epoch, 'consumer', ARGV[1], 'taken_at', text(NOW), 'take', ARGV[4])
   call('ZADD', RUNNING, text(NOW + tonumber(ARGV[2])), ticket)
   call('HSET', JOBS, ticket, 'running')
-  return { 'job', { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7] }, aside }
+  local fields = { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7], job[8], job[9] }
+  return { 'job', fields, aside }
 end
 
 -- The job that this very question was given before its answer got lost. Few jobs run at a time, and few answers get lost.

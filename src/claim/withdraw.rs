@@ -1,0 +1,176 @@
+//! Taking a ticket's request back: drop the job that waits, stop the run that is under way.
+//!
+//! Who calls: whoever hears that somebody closed the ticket, removed its trigger label, or said so: webhooks, commands.
+//! The consumer looks at the ticket with each heartbeat besides, by the same rule ([`taken_back`]). What must stay true:
+//! a delivery is no evidence, so the ticket itself says whether it asks no more; the store decides in one step whether
+//! a job is dropped or asked to stop; a crash after that step leaves a remembered withdrawal, by which the reconcilers
+//! take the label away instead of queueing the ticket again.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use super::{ClaimService, Error, Request, carries_trigger, keys_on_tracker, release};
+use crate::config::Project;
+use crate::job::{AskedBy, Cause, ClaimLock, Withdrawal, WriteRight};
+use crate::lifecycle::Lifecycle;
+use crate::platform::{self, Platform};
+use crate::store::{self, Withdrawn};
+use crate::ticket::{Ticket, TicketKey};
+
+/// How long to wait for the claim lock of a ticket whose job was dropped. A claim that is under way takes its own label
+/// away, and what is left over is the reconciler's.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two attempts to get it.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
+
+/// Who takes a request back, and on what ground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recall<'a> {
+    /// Somebody says so, whatever the ticket shows.
+    Cancelled {
+        /// The name the platform shows for them.
+        by: Option<&'a str>,
+    },
+    /// Something happened to the ticket that may take the request back; the ticket itself is asked.
+    TicketChanged {
+        /// The name the platform shows for whoever did it.
+        by: Option<&'a str>,
+    },
+}
+
+/// Why a ticket asks no more for a run that was asked for like this, if so.
+pub fn taken_back(project: &Project, asked_by: AskedBy, ticket: &Ticket) -> Option<Cause> {
+    if !ticket.open {
+        return Some(Cause::TicketClosed);
+    }
+    let unlabelled = asked_by == AskedBy::TriggerLabel && !carries_trigger(project, &ticket.labels);
+    unlabelled.then_some(Cause::TriggerRemoved)
+}
+
+impl ClaimService {
+    /// Takes the request back, in whichever project of the tracker the ticket has its job.
+    ///
+    /// # Errors
+    /// When the store or the platform could not be asked. A job that was dropped stays dropped.
+    pub async fn withdraw(&self, request: &Request<'_>, recall: Recall<'_>) -> Result<Withdrawn, Error> {
+        let keys = keys_on_tracker(request.config, request.project, request.ticket);
+        let states = self.store.job_states(&keys).await?;
+        let live: Vec<TicketKey> = keys.into_iter().zip(states).filter_map(|(key, state)| state.map(|_| key)).collect();
+        let mut outcome = Withdrawn::Nothing;
+        for key in live {
+            let Some(project) = request.config.projects.get(&key.project) else { continue };
+            let withdrawn = match why(request, project, recall).await? {
+                Some(withdrawal) => self.withdraw_job(request.platform, &key, &withdrawal).await?,
+                None => Withdrawn::Kept,
+            };
+            outcome = the_more_telling(outcome, withdrawn);
+        }
+        Ok(outcome)
+    }
+
+    async fn withdraw_job(
+        &self,
+        platform: &dyn Platform,
+        key: &TicketKey,
+        withdrawal: &Withdrawal,
+    ) -> Result<Withdrawn, Error> {
+        let withdrawn = self.store.withdraw(key, withdrawal).await?;
+        let what = match &withdrawn {
+            Withdrawn::Dropped(_) => "job dropped",
+            Withdrawn::Stopping => "run asked to stop",
+            Withdrawn::Nothing | Withdrawn::Kept | Withdrawn::Over(_) => return Ok(withdrawn),
+        };
+        info!(
+            ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
+            "{what}, because {withdrawal}"
+        );
+        if matches!(withdrawn, Withdrawn::Dropped(_))
+            && let Err(error) = self.show_dropped(platform, key).await
+        {
+            warn!(
+                ticket.id = key.ticket, project = key.project, %error,
+                "the label of a dropped job is still on its ticket; the reconciler takes it away"
+            );
+        }
+        Ok(withdrawn)
+    }
+
+    /// Takes the lifecycle label of a dropped job away, unless somebody claimed the ticket anew meanwhile.
+    async fn show_dropped(&self, platform: &dyn Platform, key: &TicketKey) -> Result<(), Error> {
+        let until = Instant::now() + LOCK_PATIENCE;
+        let lock = loop {
+            match self.store.lock_claim(key).await? {
+                Some(lock) => break lock,
+                None if Instant::now() < until => tokio::time::sleep(LOCK_RETRY).await,
+                None => return Ok(()),
+            }
+        };
+        let settled = timeout_at(lock.valid_until(), async {
+            match self.store.job_states(std::slice::from_ref(key)).await?.as_slice() {
+                [None] => self.settle_withdrawn(&lock, platform).await.map(drop),
+                _ => Ok(()),
+            }
+        });
+        let settled = settled.await;
+        release(self.store.as_ref(), lock).await;
+        settled.map_err(|_late| Error::TooSlow)?
+    }
+
+    /// Finishes a withdrawal whose job is gone: takes the label away that the job had. False: none is remembered. The
+    /// caller holds the lock and has seen that the ticket has no job.
+    ///
+    /// # Errors
+    /// When the store or the platform could not be asked; the withdrawal stays remembered.
+    pub async fn settle_withdrawn(&self, lock: &ClaimLock, platform: &dyn Platform) -> Result<bool, Error> {
+        let key = lock.ticket();
+        let Some(withdrawal) = self.remembered(key).await? else { return Ok(false) };
+        match platform.read(&key.ticket).await {
+            Ok(ticket) => {
+                // A person may have asked again by now, or the ticket shows a result of before.
+                if let Some(Lifecycle::Enqueued | Lifecycle::InProgress) = Lifecycle::of(&ticket.labels) {
+                    platform.transition(lock, None).await?;
+                }
+            }
+            Err(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if !withdrawal.outlives_the_job() {
+            self.store.forget_withdrawal(key).await?;
+        }
+        Ok(true)
+    }
+
+    /// The withdrawal that is remembered for a ticket.
+    pub(super) async fn remembered(&self, key: &TicketKey) -> store::Result<Option<Withdrawal>> {
+        Ok(self.store.withdrawals(std::slice::from_ref(key)).await?.pop().flatten())
+    }
+}
+
+/// What takes the request of this project back, if anything does.
+async fn why(request: &Request<'_>, project: &Project, recall: Recall<'_>) -> Result<Option<Withdrawal>, Error> {
+    let by = match recall {
+        Recall::Cancelled { by } => return Ok(Some(Withdrawal::new(Cause::Cancelled, by))),
+        Recall::TicketChanged { by } => by,
+    };
+    let cause = match request.platform.read(request.ticket).await {
+        // Whether the label is what asked for the run is for the store to say, in the same step.
+        Ok(ticket) => taken_back(project, AskedBy::TriggerLabel, &ticket),
+        Err(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => Some(Cause::TicketGone),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(cause.map(|cause| Withdrawal::new(cause, by)))
+}
+
+/// Of two answers about jobs of one ticket, the one that a person wants to hear.
+fn the_more_telling(a: Withdrawn, b: Withdrawn) -> Withdrawn {
+    let rank = |withdrawn: &Withdrawn| match withdrawn {
+        Withdrawn::Nothing => 0,
+        Withdrawn::Kept => 1,
+        Withdrawn::Over(_) => 2,
+        Withdrawn::Dropped(_) => 3,
+        Withdrawn::Stopping => 4,
+    };
+    if rank(&b) > rank(&a) { b } else { a }
+}

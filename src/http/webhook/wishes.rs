@@ -1,0 +1,130 @@
+//! What an event asks for. Pure: the event and the projects of its tracker in, wishes out.
+//!
+//! Who calls: `handle`. What must stay true: what we wrote ourselves asks for nothing: a lifecycle label that our account
+//! set or removed, a comment with our marker. A trigger label is never ours, whoever's account put it there: small teams
+//! lend us theirs.
+
+use std::sync::Arc;
+
+use super::event::{Change, CommentSeen, Event};
+use crate::config::Project;
+use crate::lifecycle::{self, Lifecycle};
+use crate::ticket::{Account, Labels};
+
+/// What an event asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Wishes<'e> {
+    /// That the request for a run is taken back: it was closed, or is gone, or lost its trigger label.
+    pub(super) gone: bool,
+    /// A run, because of a label that is on the ticket or was.
+    pub(super) by_label: bool,
+    /// A run, because this account is to do it now.
+    pub(super) assigned: Option<&'e Account>,
+    /// A run, or something else, because of what this comment says.
+    pub(super) comment: Option<&'e CommentSeen>,
+    /// Why nothing is asked for, when that is so.
+    pub(super) nothing: Option<String>,
+}
+
+/// What an event asks of the projects on its tracker. `by_us`: whether our own account did it.
+pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -> Wishes<'e> {
+    let mut wishes = Wishes::default();
+    let mut reasons: Vec<String> = Vec::new();
+    for change in &event.changes {
+        match change {
+            Change::Opened | Change::Reopened | Change::Unnamed => wishes.by_label |= may_ask(event, projects),
+            Change::Closed | Change::Deleted => wishes.gone = true,
+            Change::LabelsAdded(labels) => wishes.by_label |= asks(labels, projects, event.actor.is_some() && !by_us),
+            Change::LabelsRemoved(labels) => {
+                wishes.gone |= labels.iter().any(|label| is_trigger(label, projects)) && !still_asks(event, projects);
+                // A person who takes a result away asks for another run.
+                let reset = labels.iter().filter_map(|label| Lifecycle::from_label(label)).any(Lifecycle::is_terminal);
+                wishes.by_label |= reset && event.actor.is_some() && !by_us && may_ask(event, projects);
+            }
+            Change::StatusChanged(status) => {
+                let starts = |project: &Arc<Project>| {
+                    !project.trigger.statuses.is_empty() && project.trigger.takes_status(status)
+                };
+                wishes.by_label |= projects.iter().any(starts) && may_ask(event, projects);
+            }
+            Change::Assigned(account) => {
+                let named = |project: &Arc<Project>| is_assignee(project, account);
+                wishes.assigned = Some(account).filter(|_| projects.iter().any(named)).or(wishes.assigned);
+            }
+            Change::Commented(comment) if carries_marker(&comment.body) => {}
+            Change::Commented(comment) => wishes.comment = Some(comment),
+        }
+        reasons.push(why_nothing(change, by_us));
+    }
+    if event.seen.open == Some(false) {
+        (wishes.by_label, wishes.assigned) = (false, None);
+        reasons.push("the ticket is closed".to_owned());
+    }
+    let asks = wishes.by_label || wishes.gone || wishes.assigned.is_some() || wishes.comment.is_some();
+    reasons.dedup();
+    Wishes { nothing: (!asks).then(|| reasons.join("; ")), ..wishes }
+}
+
+/// True when the trigger section names this account.
+pub(super) fn is_assignee(project: &Project, account: &Account) -> bool {
+    project.trigger.assignee_name.as_deref().is_some_and(|name| account.is_called(name))
+}
+
+/// True when labels that came ask for a run: a trigger label, whoever added it, or Pending, when a person did.
+fn asks(labels: &[String], projects: &[Arc<Project>], by_a_person: bool) -> bool {
+    let pending = |label: &String| Lifecycle::from_label(label) == Some(Lifecycle::Pending);
+    labels.iter().any(|label| is_trigger(label, projects) || (by_a_person && pending(label)))
+}
+
+/// True unless the payload shows that no label on the ticket asks for a run.
+fn may_ask(event: &Event, projects: &[Arc<Project>]) -> bool {
+    let asks = |labels: &Labels| labels.iter().any(|label| is_trigger(label, projects)) || is_pending(labels);
+    event.seen.labels.as_ref().is_none_or(asks)
+}
+
+/// True when the payload shows a trigger label that is left.
+fn still_asks(event: &Event, projects: &[Arc<Project>]) -> bool {
+    event.seen.labels.as_ref().is_some_and(|labels| labels.iter().any(|label| is_trigger(label, projects)))
+}
+
+fn is_pending(labels: &Labels) -> bool {
+    Lifecycle::of(labels) == Some(Lifecycle::Pending)
+}
+
+fn is_trigger(label: &str, projects: &[Arc<Project>]) -> bool {
+    let triggers = |project: &Arc<Project>| project.trigger.pipeline_from_label.keys().any(|key| same(key, label));
+    projects.iter().any(triggers)
+}
+
+fn same(a: &str, b: &str) -> bool {
+    crate::ticket::same_label(a, b)
+}
+
+/// True for a comment of ours: its last line holds the marker that every one of them ends with. Backslashes are how
+/// Jira's markup escapes.
+fn carries_marker(body: &str) -> bool {
+    let plain = body.replace('\\', "");
+    let last = plain.trim_end().lines().next_back().unwrap_or_default();
+    ["<!-- agent-smith:", "[agent-smith:", "(agent-smith:"].iter().any(|marker| last.contains(marker))
+}
+
+fn why_nothing(change: &Change, by_us: bool) -> String {
+    let all_ours = |labels: &[String]| labels.iter().all(|label| is_lifecycle(label));
+    match change {
+        Change::LabelsAdded(labels) | Change::LabelsRemoved(labels) if all_ours(labels) => {
+            let whose = if by_us { "own " } else { "" };
+            format!("{whose}lifecycle labels ask for nothing")
+        }
+        Change::LabelsAdded(_) => "no trigger label was added".to_owned(),
+        Change::LabelsRemoved(_) => "no trigger label was removed".to_owned(),
+        Change::Opened | Change::Reopened | Change::Unnamed => "the ticket carries no trigger label".to_owned(),
+        Change::StatusChanged(_) => "no change to one of trigger_statuses with a trigger label".to_owned(),
+        Change::Assigned(_) => "the assignee is not assignee_name".to_owned(),
+        Change::Commented(_) => "the comment is our own".to_owned(),
+        Change::Closed | Change::Deleted => "the ticket is closed".to_owned(),
+    }
+}
+
+fn is_lifecycle(label: &str) -> bool {
+    label.to_lowercase().starts_with(lifecycle::PREFIX)
+}
