@@ -202,6 +202,21 @@ impl Rig {
         open(&Tracker { credentials, ..self.settings.clone() }, &http()).unwrap()
     }
 
+    /// A client of the same tracker that gives a call less time.
+    pub(crate) fn with_total_timeout(&self, total_timeout: Duration) -> Arc<dyn Platform> {
+        open(&self.settings, &Http::with(Settings { total_timeout, ..settings() }).unwrap()).unwrap()
+    }
+
+    /// How many requests were writes. Queries of two platforms are POSTs, so that no listing may be among them.
+    pub(crate) fn writes(&self) -> usize {
+        self.faults().requests().iter().filter(|request| request.method != "GET").count()
+    }
+
+    /// Awaits the end of every request.
+    pub(crate) async fn is_quiet(&self) {
+        eventually("nothing is under way", async || (self.faults().counters().in_flight == 0).then_some(())).await;
+    }
+
     pub(crate) fn faults(&self) -> &Faults {
         self.sim.faults()
     }
@@ -282,7 +297,7 @@ impl Rig {
         };
         let stretch = walk.go_on(self.platform.as_ref(), listing, until).await;
         // The request that was given up must not meet a fault that is meant for a later one.
-        eventually("nothing is under way", async || (self.faults().counters().in_flight == 0).then_some(())).await;
+        self.is_quiet().await;
         stretch
     }
 
@@ -319,8 +334,12 @@ fn token(user: Option<&str>, text: &str) -> Credentials {
 }
 
 /// Times that make failing quick; far above what a local answer takes.
-fn http() -> Http {
+fn settings() -> Settings {
     let pause = Duration::from_millis(2);
     let total_timeout = Duration::from_secs(3);
-    Http::with(Settings { total_timeout, pause_base: pause, pause_cap: pause, ..Settings::default() }).unwrap()
+    Settings { total_timeout, pause_base: pause, pause_cap: pause, ..Settings::default() }
+}
+
+fn http() -> Http {
+    Http::with(settings()).unwrap()
 }
