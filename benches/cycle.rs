@@ -240,6 +240,9 @@ async fn run_ticket(stand: &Stand) -> Outcome<Vec<Request>> {
             .is_some_and(|ticket| ticket.labels.contains(Lifecycle::Done.label()) && !ticket.comments.is_empty())
     };
     stand.board.wait_until(is_done, BOUND).await?;
+    // What changed the board has yet to be answered, and is noted then.
+    world::eventually("nothing is under way", async || (stand.sim.faults().counters().in_flight == 0).then_some(()))
+        .await;
     let mut calls = stand.sim.faults().requests();
     calls.retain(|call| !LISTING.iter().any(|listing| call.path_and_query.contains(listing)));
     Ok(calls)
