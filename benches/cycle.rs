@@ -166,6 +166,7 @@ fn poller(config: Live) -> Outcome<Poller> {
     let (store, health) = (Arc::new(EmbeddedStore::new()), Health::default());
     let parts = Parts {
         config,
+        store: store.clone(),
         trackers: Trackers::new(Http::with(quiet())?),
         claims: ClaimService::new(store.clone()),
         availability: Availability::new(store, health.clone(), BOUND),

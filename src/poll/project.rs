@@ -21,6 +21,8 @@ pub struct Outcome {
     pub offers: Vec<(Candidate, Offer)>,
     /// What went wrong; the claims above were made all the same.
     pub failures: Vec<platform::Error>,
+    /// A listing has not come to its end; the next poll goes on there.
+    pub goes_on: bool,
     /// The store did not answer: the rest of the candidates waits for the next cycle.
     pub store_failure: Option<crate::store::Error>,
 }
@@ -62,8 +64,9 @@ pub async fn poll_project(
         found = find_candidates(project, platform, progress) => found,
         () = stop.cancelled() => return Outcome::default(),
     };
-    let (outcome, unsettled) = offer_all(claims, config, project, platform, (candidates, failures), stop).await;
+    let (mut outcome, unsettled) = offer_all(claims, config, project, platform, (candidates, failures), stop).await;
     progress.keep(unsettled);
+    outcome.goes_on = progress.is_under_way();
     outcome
 }
 

@@ -50,7 +50,7 @@ impl House {
         };
         let directory = tempfile::Builder::new().prefix("agent-smith-test-").tempdir().unwrap();
         let house = Self { rig, store, directory, _redis: redis };
-        house.write_config(&house.rig.project("api"), step);
+        house.write_config(&house.rig.section("api"), step);
         house
     }
 
@@ -92,8 +92,8 @@ impl House {
 
     /// The app's poll loop, for a test that turns it by hand.
     pub(crate) fn poller(&self) -> Poller {
-        let housekeeping::Parts { config, trackers, claims, availability, health, stop, .. } = self.housekeeping();
-        Poller::new(Parts { config, trackers, claims, availability, health }, stop)
+        let housekeeping::Parts { config, store, trackers, claims, availability, health, stop } = self.housekeeping();
+        Poller::new(Parts { config, store, trackers, claims, availability, health }, stop)
     }
 
     /// What the app's reconcilers work with.

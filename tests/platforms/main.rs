@@ -8,10 +8,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod comments;
 mod failures;
 mod house;
 mod listings;
+mod people;
 mod rig;
 mod shared;
 mod transitions;

@@ -20,8 +20,8 @@ async fn on_one_site(rig: Rig, backend: Backend, site_first: bool) {
     let house = House::with(rig, backend, "true");
     let runs = house.path("runs");
     let (site, key) = (
-        house.rig.project_spelled_differently("site", "audit"),
-        house.rig.project("key").replace("agent-smith: fix-bug", "review: fix-bug, agent-smith: fix-bug"),
+        house.rig.section_spelled_differently("site", "audit"),
+        house.rig.section("key").replace("agent-smith: fix-bug", "review: fix-bug, agent-smith: fix-bug"),
     );
     let projects = if site_first { site + &key } else { key + &site };
     house.write_config(&projects, &format!("echo $AGENTSMITH_PROJECT $AGENTSMITH_TICKET_ID >> {}", runs.display()));
@@ -71,7 +71,7 @@ async fn two_spellings_of_one_tracker_run_each_ticket_once(rig: Rig, backend: Ba
     let second = rig.ticket(&["review"]);
     let waits = rig.ticket(&[Lifecycle::Pending.label()]);
     let house = House::with(rig, backend, "true");
-    let projects = house.rig.project("first") + &house.rig.project_spelled_differently("second", "review");
+    let projects = house.rig.section("first") + &house.rig.section_spelled_differently("second", "review");
     let runs = house.path("runs");
     house.write_config(&projects, &format!("echo $AGENTSMITH_PROJECT $AGENTSMITH_TICKET_ID >> {}", runs.display()));
     let app = house.start().await;

@@ -40,7 +40,7 @@ fn waiting(rig: Rig) -> House {
     let house = House::with(rig, Backend::Embedded, "true");
     let (began, go) = (house.path("began"), house.path("go"));
     let step = format!("touch {}; while [ ! -e {} ]; do sleep 0.05; done", began.display(), go.display());
-    house.write_config(&house.rig.project("api"), &step);
+    house.write_config(&house.rig.section("api"), &step);
     house
 }
 
@@ -94,7 +94,7 @@ async fn the_first_trigger_label_in_file_order_decides_in_any_case(rig: Rig) {
     let neither = rig.ticket(&[Lifecycle::Pending.label()]);
     let house = House::with(rig, Backend::Embedded, "true");
     let labels = "review: read-it, agent-smith: fix-bug";
-    let project = house.rig.project("api").replace("agent-smith: fix-bug", labels);
+    let project = house.rig.section("api").replace("agent-smith: fix-bug", labels);
     let project = project.replace("    polling:", "    pipeline: read-it\n    polling:");
     let runs = house.path("runs");
     let step = format!("echo $AGENTSMITH_TICKET_ID $AGENTSMITH_PIPELINE >> {}", runs.display());
