@@ -2,7 +2,7 @@
 //! the run, and what the run writes starts nothing.
 
 use agent_smith::lifecycle::Lifecycle;
-use agent_smith::sim::board::{LabelRule, NewTicket};
+use agent_smith::sim::board::{LabelRule, NewTicket, Role};
 use agent_smith::sim::hooks::{Auth, Delivery, Hook};
 use agent_smith::sim::{SimServer, azure_devops, github, gitlab, jira};
 use agent_smith::ticket::PlatformKind;
@@ -59,8 +59,13 @@ impl Rig {
                 (format!("type: Jira, url: \"{}\", project: {tracker}", sim.url()), "jira", "JIRA_WEBHOOK_SECRET")
             }
         };
+        // Azure DevOps does not tell who may write.
+        let actors = match kind {
+            PlatformKind::AzureDevOps => "      allowed_actors: [\"jane@example.invalid\"]\n",
+            _ => "",
+        };
         let projects = format!(
-            "  api:\n    tickets: {{ {tickets} }}\n    {trigger}_trigger:\n      pipeline_from_label: {{ agent-smith: fix-bug }}\n"
+            "  api:\n    tickets: {{ {tickets} }}\n    {trigger}_trigger:\n      pipeline_from_label: {{ agent-smith: fix-bug }}\n{actors}"
         );
         let runs = format!("echo \"$AGENTSMITH_TICKET_ID\" >> {}", world.path("runs").display());
         world.write_config(&Settings { projects, ..Settings::steps(&[&runs]) });
@@ -212,5 +217,29 @@ async fn the_wrong_secret_starts_nothing() {
         assert_eq!(rig.world.ticket(rig.tracker, number).labels.iter().collect::<Vec<_>>(), ["agent-smith"]);
         let gives_up = kind == PlatformKind::AzureDevOps;
         assert_eq!(rig.sim.hooks().is_enabled(wrong), !gives_up, "{kind}");
+    }
+}
+
+/// A comment needs no label; who is no member is not heard. What the server writes on the ticket is no command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_in_a_comment_starts_one_run() {
+    for kind in PlatformKind::ALL {
+        let rig = Rig::start(kind, Backend::Embedded, SECRET).await;
+        rig.sim.hooks().add(rig.hook().secret(SECRET));
+        rig.world.board.set_role(rig.tracker, "jane", Role::Writer).unwrap();
+        let number = rig.world.board.open_ticket(rig.tracker, NewTicket::titled("Broken")).unwrap();
+        // As each platform's editor writes it.
+        let text = match kind {
+            PlatformKind::AzureDevOps => "<div>/agent-smith run</div>",
+            _ => "/agent-smith run",
+        };
+        let says = |who: &str| rig.world.board.acting_as(who).comment(rig.tracker, number, text).map(drop);
+        says("stranger").unwrap();
+        let known = rig.settle().await;
+        assert!(known.iter().all(|delivery| word(delivery) == "ignored"), "{kind}: {known:#?}");
+        says("jane").unwrap();
+        rig.world.ends(rig.tracker, number, Lifecycle::Done).await;
+        rig.settle().await;
+        assert_eq!(rig.world.lines("runs").len(), 1, "{kind}");
     }
 }
