@@ -123,3 +123,62 @@ pub fn neighbours<'a>(config: &'a Config, tracker: &Tracker, ticket: &str) -> im
         move |other: &&Arc<Project>| other.tracker.shares_tickets_with(tracker) && other.tracker.can_hold(ticket);
     config.projects.values().filter(shares)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Env, parse};
+
+    const FILE: &str = "projects:
+  first: { tickets: { type: Jira, url: https://j.example, project: P }, jira_trigger: { pipeline_from_label: { go: fix-bug }, trigger_statuses: [Ready] } }
+  second: { tickets: { type: Jira, url: https://j.example, project: P }, jira_trigger: { pipeline_from_label: { scan: fix-bug } } }
+";
+
+    /// What `project` makes of an open ticket in this status with these labels.
+    fn judged(project: &str, status: &str, labels: &[&str], asked_by: Option<AskedBy>) -> Judgement {
+        let config = parse("f.yml", FILE, &Env::default()).unwrap().config;
+        let ticket = Ticket {
+            id: "P-1".to_owned(),
+            title: String::new(),
+            body: String::new(),
+            labels: labels.iter().copied().collect(),
+            state: status.to_owned(),
+            open: true,
+            url: String::new(),
+        };
+        judge_ticket(&ticket, asked_by, &config.projects[project], &config)
+    }
+
+    #[test]
+    fn a_status_that_is_none_of_the_named_ones_starts_nothing_however_it_was_asked_for() {
+        let refused = Judgement::Rejected(Rejection::Status("Waiting".to_owned()));
+        for asked_by in [None, Some(AskedBy::Assignment), Some(AskedBy::Comment)] {
+            assert_eq!(judged("first", "Waiting", &["go"], asked_by), refused);
+            assert_eq!(judged("first", "ready", &["go"], asked_by), Judgement::Claimable(AskedBy::TriggerLabel));
+        }
+        assert_eq!(judged("second", "Waiting", &["scan"], None), Judgement::Claimable(AskedBy::TriggerLabel));
+        // It broke off, or a person wants it now.
+        let pending = ["go", "agent-smith:pending"];
+        assert_eq!(judged("first", "Waiting", &pending, None), Judgement::Claimable(AskedBy::TriggerLabel));
+    }
+
+    #[test]
+    fn who_asks_otherwise_needs_no_label_and_a_label_counts_for_more() {
+        assert_eq!(judged("first", "Ready", &[], None), Judgement::Rejected(Rejection::NoTriggerLabel));
+        for asked_by in [AskedBy::Assignment, AskedBy::Comment] {
+            for project in ["first", "second"] {
+                assert_eq!(judged(project, "Ready", &[], Some(asked_by)), Judgement::Claimable(asked_by), "{project}");
+            }
+            let label = Judgement::Claimable(AskedBy::TriggerLabel);
+            assert_eq!(
+                judged("first", "Ready", &["go"], Some(asked_by)),
+                label,
+                "taking it away takes the request back"
+            );
+            let other = Judgement::Rejected(Rejection::OtherProject("second".to_owned()));
+            assert_eq!(judged("first", "Ready", &["scan"], Some(asked_by)), other);
+            let done = judged("first", "Ready", &["agent-smith:done"], Some(asked_by));
+            assert_eq!(done, Judgement::Taken(Lifecycle::Done));
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::lifecycle::Lifecycle;
 use crate::pipeline::resolve;
 use crate::platform::{self, Platform};
 use crate::store::{self, Recorded, Store};
-use crate::ticket::{Ticket, TicketKey};
+use crate::ticket::{Labels, Ticket, TicketKey};
 
 mod actors;
 mod judge;
@@ -99,6 +99,20 @@ impl ClaimService {
     /// When the store or the platform could not be asked. Nothing is lost: the next poll offers the ticket again.
     pub async fn claim(&self, request: &Request<'_>) -> Result<Claim, Error> {
         self.claim_as(request, None).await
+    }
+
+    /// Claims one ticket that a listing shows with these labels. One that was cancelled and shows nothing new is refused
+    /// without a look at it, because the next listing shows it again.
+    ///
+    /// # Errors
+    /// As [`ClaimService::claim`].
+    pub async fn claim_listed(&self, request: &Request<'_>, labels: &Labels) -> Result<Claim, Error> {
+        if Lifecycle::of(labels) != Some(Lifecycle::Pending)
+            && let Some(withdrawal) = self.remembered(&request.key()).await?
+        {
+            return Ok(Claim::Rejected(Rejection::Withdrawn(withdrawal)));
+        }
+        self.claim(request).await
     }
 
     /// Claims one ticket because somebody entitled said so: a result of before, and a withdrawal, do not stand in the way

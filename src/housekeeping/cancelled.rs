@@ -15,6 +15,7 @@ use super::{Parts, STORE_RETRY};
 use crate::claim::{self, taken_back};
 use crate::config::Project;
 use crate::job::{AskedBy, WriteRight};
+use crate::lifecycle::Lifecycle;
 use crate::platform::{self, Platform};
 use crate::runner::Tick;
 use crate::store;
@@ -64,8 +65,17 @@ impl Cancelled {
             {
                 return Ok(true);
             }
+            let remembered = self.parts.store.withdrawals(std::slice::from_ref(key)).await?;
+            if !remembered.into_iter().flatten().any(|withdrawal| withdrawal.outlives_the_job()) {
+                return Ok(true);
+            }
             let settled = match platform.read(&key.ticket).await {
-                Ok(ticket) => taken_back(project, AskedBy::TriggerLabel, &ticket).is_some(),
+                // While its old label is still there, what is remembered keeps it from being queued again.
+                Ok(ticket) => {
+                    let shows_job =
+                        matches!(Lifecycle::of(&ticket.labels), Some(Lifecycle::Enqueued | Lifecycle::InProgress));
+                    !shows_job && taken_back(project, AskedBy::TriggerLabel, &ticket).is_some()
+                }
                 Err(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => true,
                 Err(error) => {
                     debug!(project = project.name, ticket.id = key.ticket, %error, "could not look at a cancelled ticket");

@@ -119,7 +119,7 @@ async fn offer(
     outcome: &mut Outcome,
 ) -> Offer {
     let request = claim::Request { config, project, platform, ticket: &candidate.id, asked_by: None };
-    match claims.claim(&request).await {
+    match claims.claim_listed(&request, &candidate.labels).await {
         Ok(answer) => {
             log_answer(project, candidate, &answer);
             Offer::Answered(answer)

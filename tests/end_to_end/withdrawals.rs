@@ -25,6 +25,7 @@ on_both_stores!(
     a_cancel_after_the_end_changes_nothing,
     a_claim_that_is_taken_back_half_way_leaves_no_label,
     a_dropped_job_whose_label_stayed_is_not_queued_again,
+    a_later_look_finishes_what_another_process_left,
     a_label_that_comes_back_asks_again,
     a_label_that_comes_back_asks_again_without_webhooks,
 );
@@ -36,10 +37,11 @@ const BY_ANN: Recall<'_> = Recall::Cancelled { by: Some("ann") };
 
 /// A world whose step notes its ticket, leaves a child in a session of its own that ignores SIGTERM, and waits.
 async fn slow_heartbeats(slots: usize) -> (World, String) {
-    with_heartbeats(slots, 250, 600).await
+    with_times(slots, (250, 600), 3_600).await
 }
 
-async fn with_heartbeats(slots: usize, renew_seconds: u64, ttl_seconds: u64) -> (World, String) {
+/// The times are those of the heartbeat (how often, how long it counts) and of the reconcilers, in seconds.
+async fn with_times(slots: usize, (renew_seconds, ttl_seconds): (u64, u64), reconcile_seconds: u64) -> (World, String) {
     let world = World::with(&[TRACKER]).await;
     let (go, runs) = (world.path("go").display().to_string(), world.path("runs").display().to_string());
     let waits = format!("while [ ! -e {go} ]; do sleep 0.05; done");
@@ -49,6 +51,7 @@ async fn with_heartbeats(slots: usize, renew_seconds: u64, ttl_seconds: u64) -> 
         slots,
         heartbeat_ttl_seconds: ttl_seconds,
         heartbeat_renew_seconds: renew_seconds,
+        reconcile_interval_seconds: reconcile_seconds,
         ..Settings::steps(&[&step])
     });
     (world, go)
@@ -93,8 +96,12 @@ async fn a_cancelled_run_is_gone_and_does_not_come_back_by_itself(backend: Backe
     assert!(ticket.labels.contains("agent-smith"), "labels of others are not ours to touch");
     stored.is_left_clean("api", &[number]).await;
 
+    world.sim.faults().forget_requests();
     polled_again(&world, "Afterwards").await;
     assert_eq!(world.shows(TRACKER, number, None).await.comments.len(), 1, "the old label asks for nothing");
+    let page = format!("/issues/{number}");
+    let looks = world.sim.faults().requests().into_iter().filter(|one| one.path_and_query.ends_with(&page));
+    assert_eq!(looks.count(), 0, "polls read a cancelled ticket again and again");
     world.board.add_label(TRACKER, number, Lifecycle::Pending.label()).unwrap();
     world.ends(TRACKER, number, Lifecycle::Done).await;
     assert!(app.stop().await);
@@ -213,7 +220,7 @@ async fn a_claim_that_is_taken_back_half_way_leaves_no_label(backend: Backend) {
 /// A process that dies after it dropped a job leaves the label. The reconciler takes it away and queues nothing.
 async fn a_dropped_job_whose_label_stayed_is_not_queued_again(backend: Backend) {
     // Silence counts as soon as the data are as old as a heartbeat lasts.
-    let (world, _) = with_heartbeats(1, 1, 4).await;
+    let (world, _) = with_times(1, (1, 4), 1).await;
     let stored = backend.open();
     let first = world.ask(TRACKER, "Runs");
     let app = world.start(stored.store.clone(), "one").await;
@@ -238,9 +245,32 @@ async fn a_dropped_job_whose_label_stayed_is_not_queued_again(backend: Backend) 
     assert!(app.stop().await);
 }
 
+/// The same, and the next delivery about the ticket comes before the reconciler.
+async fn a_later_look_finishes_what_another_process_left(backend: Backend) {
+    let (world, _) = slow_heartbeats(1).await;
+    let stored = backend.open();
+    let first = world.ask(TRACKER, "Runs");
+    let app = world.start(stored.store.clone(), "one").await;
+    runs(&world, first).await;
+    let queued = world.ask(TRACKER, "Waits");
+    waits_in_queue(&stored).await;
+    world.board.remove_label(TRACKER, queued, "agent-smith").unwrap();
+    let key = TicketKey::new(PlatformKind::GitHub, "api", queued.to_string());
+    let removed = Withdrawal::new(Cause::TriggerRemoved, Some("ann"));
+    assert!(matches!(stored.store.withdraw(&key, &removed).await.unwrap(), Withdrawn::Dropped(_)));
+    let door = world.door(stored.store.clone());
+    assert_eq!(door.withdraw("api", queued, Recall::TicketChanged { by: None }).await, Withdrawn::Nothing);
+    world.shows(TRACKER, queued, None).await;
+    assert_eq!(stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap(), [None]);
+    assert_eq!(stored.store.counts().await.unwrap().queued, 0);
+    std::fs::write(world.path("go"), "").unwrap();
+    world.ends(TRACKER, first, Lifecycle::Done).await;
+    assert!(app.stop().await);
+}
+
 /// A cancelled ticket with its label still on it.
-async fn cancelled(backend: Backend) -> (World, Stored, u64, agent_smith::app::App) {
-    let (world, _) = slow_heartbeats(4).await;
+async fn cancelled(backend: Backend, reconcile_seconds: u64) -> (World, Stored, u64, agent_smith::app::App) {
+    let (world, _) = with_times(4, (250, 600), reconcile_seconds).await;
     let stored = backend.open();
     let number = world.ask(TRACKER, "Maybe later");
     let app = world.start(stored.store.clone(), "one").await;
@@ -254,7 +284,7 @@ async fn cancelled(backend: Backend) -> (World, Stored, u64, agent_smith::app::A
 }
 
 async fn a_label_that_comes_back_asks_again(backend: Backend) {
-    let (world, stored, number, app) = cancelled(backend).await;
+    let (world, stored, number, app) = cancelled(backend, 3_600).await;
     let (door, key) =
         (world.door(stored.store.clone()), TicketKey::new(PlatformKind::GitHub, "api", number.to_string()));
     let recall = Recall::TicketChanged { by: Some("ann") };
@@ -269,9 +299,9 @@ async fn a_label_that_comes_back_asks_again(backend: Backend) {
     assert!(app.stop().await);
 }
 
-/// The reconciler runs each second here.
+/// The reconciler looks each second here.
 async fn a_label_that_comes_back_asks_again_without_webhooks(backend: Backend) {
-    let (world, stored, number, app) = cancelled(backend).await;
+    let (world, stored, number, app) = cancelled(backend, 1).await;
     world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
     eventually("the reconciler has seen it", async || {
         stored.store.withdrawn_tickets().await.unwrap().is_empty().then_some(())

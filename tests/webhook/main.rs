@@ -11,6 +11,7 @@ mod deliveries;
 mod github;
 mod hook;
 mod limits;
+mod log;
 mod people;
 mod races;
 mod redelivery;
