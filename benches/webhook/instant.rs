@@ -2,8 +2,8 @@
 
 use agent_smith::job::{Entitled, WriteRight};
 use agent_smith::lifecycle::Lifecycle;
-use agent_smith::platform::{Access, Comment, Listing, Platform, Reaction, Result};
-use agent_smith::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
+use agent_smith::platform::{Access, Comment, Listing, Page, PlannedCall, Platform, Position, Reaction, Result};
+use agent_smith::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Every ticket is open and carries the trigger label.
 pub(crate) struct Instant;
@@ -18,8 +18,12 @@ impl Platform for Instant {
         Ok(Access { summary: "everything".to_owned(), warning: None })
     }
 
-    async fn list(&self, _listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        Ok(Vec::new())
+    async fn page(&self, _listing: Listing<'_>, _at: &Position) -> Result<Page> {
+        Ok(Page::default())
+    }
+
+    fn plan(&self, _listing: Listing<'_>) -> Vec<PlannedCall> {
+        Vec::new()
     }
 
     async fn read(&self, ticket: &str) -> Result<Ticket> {

@@ -297,11 +297,11 @@ fn without_result(mut ticket: Ticket) -> Ticket {
     ticket
 }
 
-/// The keys under which a ticket of this tracker may have a job: one for each project on the tracker.
+/// The keys under which a ticket of this tracker may have a job: one for each project that can find it, this one first.
 pub fn keys_on_tracker(config: &Config, project: &Project, ticket: &str) -> Vec<TicketKey> {
     let platform = project.tracker.platform();
     let own = TicketKey::new(platform, &project.name, ticket);
-    let others = neighbours(config, &project.tracker).filter(|other| other.name != project.name);
+    let others = neighbours(config, &project.tracker, ticket).filter(|other| other.name != project.name);
     std::iter::once(own).chain(others.map(|other| TicketKey::new(platform, &other.name, ticket))).collect()
 }
 

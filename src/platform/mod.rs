@@ -4,6 +4,7 @@
 //! (read, transition, comment), commands (who somebody is, answers). What must stay true: a failed listing is an error and never an empty list; a write
 //! demands a [`WriteRight`] and is refused once that has run out, an answer demands somebody who is answered; a transition touches lifecycle labels only.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ mod markdown;
 pub mod registry;
 
 pub use answer::Reaction;
-pub use listing::list_in_time;
+pub use listing::{End, Found, Page, PlannedCall, Position, Stretch, Walk, list_in_time};
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -113,12 +114,21 @@ impl Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing<'a> {
     /// Open tickets with any of these trigger labels.
     Discovery(&'a [String]),
     /// Tickets whose label shows this state, whether or not they carry a trigger label.
     Lifecycle(Lifecycle),
+}
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery(labels) => write!(f, "list tickets labelled {}", labels.join(" or ")),
+            Self::Lifecycle(state) => write!(f, "list tickets labelled {state}"),
+        }
+    }
 }
 
 /// A comment on a ticket.
@@ -162,9 +172,19 @@ pub trait Platform: Send + Sync + 'static {
         Ok(false)
     }
 
-    /// All pages of a listing, oldest first, no pull requests. Costs no quota when nothing changed, where the
-    /// platform honours conditional requests. A failure on any page fails the listing.
-    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>>;
+    /// One page of a listing and where the next one is, no pull requests. Costs no quota when nothing changed, where
+    /// the platform honours conditional requests. It is one request or a few, so that a walk gets on when each is slow.
+    /// A position of another listing, or of a listing with other labels, means nothing.
+    async fn page(&self, listing: Listing<'_>, at: &Position) -> Result<Page>;
+
+    /// The requests that a listing makes up to the first page of each of its parts, from what is known now; sends none.
+    fn plan(&self, listing: Listing<'_>) -> Vec<PlannedCall>;
+
+    /// All pages of a listing, oldest first, however long that takes: for whoever does not come back for the rest. A
+    /// failure on any page fails it.
+    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
+        listing::list_all(self, listing).await
+    }
 
     /// Reads one ticket as it is now.
     async fn read(&self, ticket: &str) -> Result<Ticket>;

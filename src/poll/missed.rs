@@ -56,7 +56,7 @@ impl Default for Missed {
 impl Missed {
     /// Takes note of what a poll of a project has claimed.
     pub(super) fn note(&mut self, config: &Config, name: &str, outcome: &Outcome, now: Instant) {
-        let complete = outcome.failures.is_empty() && outcome.store_failure.is_none();
+        let complete = outcome.failures.is_empty() && outcome.store_failure.is_none() && !outcome.goes_on;
         let knew_before = match complete {
             true => !self.polled.insert(name.to_owned()),
             false => {
@@ -176,7 +176,8 @@ mod tests {
     /// A poll that claimed this ticket, which carried these labels.
     fn claimed(ticket: &str, labels: &[&str], asked_by: AskedBy) -> Outcome {
         let labels = labels.iter().copied().collect();
-        let candidate = Candidate { id: ticket.to_owned(), title: String::new(), labels, open: true };
+        let candidate =
+            Candidate { id: ticket.to_owned(), title: String::new(), labels, state: "open".to_owned(), open: true };
         let job = Job::new(key(ticket), "fix-bug", asked_by);
         Outcome { offers: vec![(candidate, Offer::Answered(Claim::Claimed(job)))], ..Outcome::default() }
     }

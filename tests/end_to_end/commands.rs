@@ -200,8 +200,9 @@ async fn a_cancelled_ticket_runs_again_when_somebody_says_so(backend: Backend) {
     scene.says("wim", number, "/agent-smith cancel").await;
     scene.world.reached(|_| scene.answers(number).len() == 1).await;
     scene.stored.is_left_clean("api", &[number]).await;
-    scene.go();
     assert!(matches!(scene.says("wim", number, "/agent-smith run").await.1, Outcome::Claimed(_)));
+    assert_eq!(scene.stored.store.withdrawn_tickets().await.unwrap(), [], "forgotten with the claim");
+    scene.go();
     scene.ends(number, Lifecycle::Done, 2).await;
     // That was a new request: from now on the labels count again.
     scene.world.board.remove_label(TRACKER, number, Lifecycle::Done.label()).unwrap();

@@ -7,7 +7,7 @@ use agent_smith::config::{Config, Project};
 use agent_smith::http::webhook::commands::{Outcome, Parts, carry_out};
 use agent_smith::http::webhook::event::CommentSeen;
 use agent_smith::lifecycle::Lifecycle;
-use agent_smith::sim::board::Role;
+use agent_smith::sim::board::{Role, What};
 use agent_smith::store::Store;
 use agent_smith::store::embedded::EmbeddedStore;
 use agent_smith::ticket::{Account, PlatformKind};
@@ -94,6 +94,10 @@ async fn a_finished_ticket_is_reset(rig: Rig) {
         let mut expected = ["agent-smith", Lifecycle::Enqueued.label(), "bug"].map(str::to_owned);
         expected.sort();
         assert_eq!(desk.rig.labels(number), expected);
+        // By way of Pending: a crash in between leaves a ticket that asks, and never one that reads as finished.
+        let history = desk.rig.board.history_of(desk.rig.tracker, number);
+        let pending = What::LabelAdded(Lifecycle::Pending.label().to_owned());
+        assert!(history.iter().any(|event| event.what == pending), "{history:?}");
     }
 }
 

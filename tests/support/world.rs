@@ -128,33 +128,7 @@ impl World {
     }
 
     pub fn config_text(&self, settings: &Settings) -> String {
-        format!(
-            "projects:
-{projects}pipelines:
-{pipelines}agent:
-  data_dir: \"{data}\"
-  queue:
-    max_parallel_jobs: {slots}
-    consume_block_seconds: 1
-    shutdown_grace_seconds: {grace}
-    redis_retry_interval_seconds: 1
-  leader: {{ lease_seconds: {lease}, renew_seconds: 1 }}
-  lifecycle:
-    heartbeat_ttl_seconds: {ttl}
-    heartbeat_renew_seconds: {renew}
-    stale_scan_seconds: 1
-    reconcile_interval_seconds: {reconcile}
-",
-            projects = settings.projects,
-            pipelines = settings.pipelines,
-            data = self.path("data").display(),
-            slots = settings.slots,
-            grace = settings.grace_seconds,
-            lease = settings.lease_seconds,
-            ttl = settings.heartbeat_ttl_seconds,
-            renew = settings.heartbeat_renew_seconds,
-            reconcile = settings.reconcile_interval_seconds,
-        )
+        config_text(settings, &self.path("data"))
     }
 
     /// The real app in this process, on a free port.
@@ -172,19 +146,7 @@ impl World {
     ) -> App {
         let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)].iter().chain(variables).copied());
         let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
-        App::start(Options {
-            config,
-            store,
-            consumer,
-            supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
-            name: name.to_owned(),
-            environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
-            host: "test-host".to_owned(),
-            calls: agent_smith::platform::http::Settings { proxies: false, ..Default::default() },
-            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        })
-        .await
-        .unwrap()
+        start_as(config, store, name, consumer).await
     }
 
     /// The claim service of one more process on this store.
@@ -231,6 +193,58 @@ impl World {
     pub fn lines(&self, name: &str) -> Vec<String> {
         read_lines(&self.path(name))
     }
+}
+
+/// A configuration file with these parts and short times.
+pub fn config_text(settings: &Settings, data: &Path) -> String {
+    format!(
+        "projects:
+{projects}pipelines:
+{pipelines}agent:
+  data_dir: \"{data}\"
+  queue:
+    max_parallel_jobs: {slots}
+    consume_block_seconds: 1
+    shutdown_grace_seconds: {grace}
+    redis_retry_interval_seconds: 1
+  leader: {{ lease_seconds: {lease}, renew_seconds: 1 }}
+  lifecycle:
+    heartbeat_ttl_seconds: {ttl}
+    heartbeat_renew_seconds: {renew}
+    stale_scan_seconds: 1
+    reconcile_interval_seconds: {reconcile}
+",
+        projects = settings.projects,
+        pipelines = settings.pipelines,
+        data = data.display(),
+        slots = settings.slots,
+        grace = settings.grace_seconds,
+        lease = settings.lease_seconds,
+        ttl = settings.heartbeat_ttl_seconds,
+        renew = settings.heartbeat_renew_seconds,
+        reconcile = settings.reconcile_interval_seconds,
+    )
+}
+
+/// The real app in this process, on a free port.
+pub async fn start(config: Live, store: Arc<dyn Store>, name: &str) -> App {
+    start_as(config, Some(store), name, true).await
+}
+
+async fn start_as(config: Live, store: Option<Arc<dyn Store>>, name: &str, consumer: bool) -> App {
+    App::start(Options {
+        config,
+        store,
+        consumer,
+        supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
+        name: name.to_owned(),
+        environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
+        host: "test-host".to_owned(),
+        calls: agent_smith::platform::http::Settings { proxies: false, ..Default::default() },
+        listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    })
+    .await
+    .unwrap()
 }
 
 /// The claim service and what a request to it needs.

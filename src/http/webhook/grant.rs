@@ -23,7 +23,7 @@ use crate::job::AskedBy;
 use crate::platform::{self, Platform};
 use crate::runner::Backoff;
 use crate::store::{OFFER_REMEMBERED, Withdrawn};
-use crate::ticket::{Account, TicketKey};
+use crate::ticket::{Account, Candidate, TicketKey};
 
 /// An event while its wishes are granted.
 pub(super) struct Granting<'a> {
@@ -60,7 +60,7 @@ impl Granting<'_> {
         let mut answer = Answer::ignored("nothing to do");
         if wishes.by_label {
             answer = match self.responsible(projects, platform).await {
-                Ok(project) => self.offer(&project, platform, None).await,
+                Ok(project) => self.offer(&project, None).await,
                 Err(error) => refused(&projects[0], &error),
             };
         }
@@ -71,7 +71,7 @@ impl Granting<'_> {
         if let Some(account) = wishes.assigned.filter(|_| !answer.is_claimed())
             && let Some(project) = projects.iter().find(|project| wishes::is_assignee(project, account))
         {
-            answer = self.offer(project, platform, Some(AskedBy::Assignment)).await;
+            answer = self.offer(project, Some(AskedBy::Assignment)).await;
         }
         if let Some(comment) = wishes.keyword.filter(|_| !answer.is_claimed()) {
             answer = self.answer_keyword(projects, platform, comment).await;
@@ -122,7 +122,7 @@ impl Granting<'_> {
             Err(error) => return refused(&projects[0], &error),
         };
         match claim::standing(&project, platform, &self.event.ticket, actor).await {
-            Ok(claim::Standing::Entitled(_)) => self.offer(&project, platform, Some(AskedBy::Comment)).await,
+            Ok(claim::Standing::Entitled(_)) => self.offer(&project, Some(AskedBy::Comment)).await,
             Ok(claim::Standing::Outsider(why)) => {
                 info!(
                     project = project.name,
@@ -150,21 +150,30 @@ impl Granting<'_> {
         Ok(projects.iter().find(|project| wishes::has_keyword(project, comment)).map_or(owner, Arc::clone))
     }
 
-    /// The project that a labelled ticket belongs to. Labels that the payload does not show are read.
+    /// The project that a labelled ticket belongs to. What the payload does not show is read.
     async fn responsible(&self, projects: &OneTracker, platform: &dyn Platform) -> platform::Result<Arc<Project>> {
         if let [only] = projects.as_slice() {
             return Ok(Arc::clone(only));
         }
-        let labels = match &self.event.seen.labels {
-            Some(labels) => labels.clone(),
-            None => platform.read(&self.event.ticket).await?.labels,
+        let (seen, id) = (&self.event.seen, self.event.ticket.clone());
+        let ticket = match (&seen.labels, &seen.status) {
+            (Some(labels), Some(state)) => {
+                let (labels, state, open) = (labels.clone(), state.clone(), seen.open.unwrap_or(true));
+                Candidate { id, title: String::new(), labels, state, open }
+            }
+            _ => Candidate::from(&platform.read(&id).await?),
         };
-        let owner = claim::owner(self.config, &projects[0].tracker, &labels);
+        let owner = claim::owner(self.config, &projects[0].tracker, &ticket);
         Ok(Arc::clone(owner.unwrap_or(&projects[0])))
     }
 
-    /// Offers the ticket, in the project's turn.
-    async fn offer(&self, project: &Project, platform: &dyn Platform, asked_by: Option<AskedBy>) -> Answer {
+    /// Offers the ticket, in the project's turn and by its own client: which states count as open is the project's.
+    async fn offer(&self, project: &Project, asked_by: Option<AskedBy>) -> Answer {
+        let platform = match self.receiver.parts.trackers.of(project) {
+            Ok(platform) => platform,
+            Err(error) => return refused(project, &error),
+        };
+        let platform = platform.as_ref();
         let _turn = match self.turn(project).await {
             Ok(turn) => turn,
             Err(answer) => return answer,

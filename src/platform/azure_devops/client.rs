@@ -24,8 +24,8 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: Microsoft, "Rate and usage limits": first answers are delayed and name a wait, then they are 429 with
 /// TF400733, which older servers send with other statuses.
@@ -221,6 +221,12 @@ impl AzureDevOps {
         url
     }
 
+    /// Where a read of the released API goes.
+    pub(super) fn released_url(&self, path: &[&str], query: &[(&str, &str)]) -> String {
+        let version = self.versions.of(Api::Released).map_or("", |(_, version)| version);
+        self.url(&Request { query, ..Request::get("", path) }, version).into()
+    }
+
     /// `text` without the token, should a server have echoed it.
     pub(super) fn redacted(&self, text: &str) -> String {
         let encoded = self.authorization.as_ref().and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
@@ -296,8 +302,12 @@ impl Platform for AzureDevOps {
         self.has_identity(id).await
     }
 
-    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        self.list_items(listing).await
+    async fn page(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {
+        self.page_of_items(listing, at).await
+    }
+
+    fn plan(&self, listing: Listing<'_>) -> Vec<PlannedCall> {
+        self.plan_of(listing)
     }
 
     async fn read(&self, ticket: &str) -> Result<Ticket> {

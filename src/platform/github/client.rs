@@ -22,8 +22,8 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: GitHub, "Rate limits for the REST API": over a limit the answer is 403 or 429; a 403 that is about limits
 /// names a wait, has no calls left, or says so in its message ("abuse" on old Enterprise servers).
@@ -165,6 +165,11 @@ impl GitHub {
         if has_base { path.to_owned() } else { format!("{base}{path}") }
     }
 
+    /// The URL behind a path and query.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{}", self.base.origin().ascii_serialization(), self.full_path(path))
+    }
+
     /// The path of an issue, if `ticket` can be the number of one.
     pub(super) fn issue_route(&self, ticket: &str) -> Result<String> {
         let is_number = (1..=18).contains(&ticket.len()) && ticket.bytes().all(|b| b.is_ascii_digit());
@@ -192,8 +197,12 @@ impl Platform for GitHub {
         self.repository_access().await
     }
 
-    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        self.list_issues(listing).await
+    async fn page(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {
+        self.page_of_issues(listing, at).await
+    }
+
+    fn plan(&self, listing: Listing<'_>) -> Vec<PlannedCall> {
+        self.plan_of(listing)
     }
 
     async fn read(&self, ticket: &str) -> Result<Ticket> {

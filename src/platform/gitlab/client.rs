@@ -21,8 +21,8 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack};
-use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: GitLab, "User and IP rate limits": over a limit the answer is 429. An address that is blocked, after too
 /// many failed logins for example, is answered 403 with the bare word `Forbidden`; a 403 about rights is JSON.
@@ -160,8 +160,12 @@ impl Platform for GitLab {
         self.project_access().await
     }
 
-    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        self.list_issues(listing).await
+    async fn page(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {
+        self.page_of_issues(listing, at).await
+    }
+
+    fn plan(&self, listing: Listing<'_>) -> Vec<PlannedCall> {
+        self.plan_of(listing)
     }
 
     async fn read(&self, ticket: &str) -> Result<Ticket> {

@@ -22,8 +22,8 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// What `RateLimit-Reason` says of the limit on writes to one issue. Source: Atlassian, "Rate limiting".
 const ONE_ISSUE: &str = "jira-per-issue-on-write";
@@ -246,8 +246,12 @@ impl Platform for Jira {
         self.permissions().await
     }
 
-    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        self.list_issues(listing).await
+    async fn page(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {
+        self.page_of_issues(listing, at).await
+    }
+
+    fn plan(&self, listing: Listing<'_>) -> Vec<PlannedCall> {
+        self.plan_of(listing)
     }
 
     async fn read(&self, ticket: &str) -> Result<Ticket> {
