@@ -65,24 +65,26 @@ impl MaskedStream {
     /// Takes a chunk, returns what can be shown of all that came so far.
     pub(super) fn push(&mut self, chunk: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(chunk);
-        let (shown, rest) = self.masked();
+        let (shown, rest) = self.masked(true);
         self.held = rest;
         shown
     }
 
-    /// What was held back: the stream is over, or pauses, and it is no secret.
+    /// What was held back: the stream is over, or pauses, and whatever has begun goes no further.
     pub(super) fn flush(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.held)
+        let (shown, _nothing) = self.masked(false);
+        self.held.clear();
+        shown
     }
 
     /// One walk over the bytes: from one place where a secret may begin to the next.
-    fn masked(&self) -> (Vec<u8>, Vec<u8>) {
+    fn masked(&self, goes_on: bool) -> (Vec<u8>, Vec<u8>) {
         let bytes = &self.held[..];
         let mut shown = Vec::with_capacity(bytes.len());
         let (mut from, mut at) = (0, 0);
         while let Some(next) = self.next_beginning(&bytes[at..]) {
             at += next;
-            match self.secret_at(&bytes[at..]) {
+            match self.secret_at(&bytes[at..], goes_on) {
                 At::Secret(length) => {
                     shown.extend_from_slice(&bytes[from..at]);
                     shown.extend_from_slice(MASK.as_bytes());
@@ -108,12 +110,12 @@ impl MaskedStream {
         bytes.iter().position(|byte| self.first_bytes.contains(byte))
     }
 
-    fn secret_at(&self, rest: &[u8]) -> At {
+    fn secret_at(&self, rest: &[u8], goes_on: bool) -> At {
         for secret in self.mask.secrets.iter().map(String::as_bytes) {
             if rest.starts_with(secret) {
                 return At::Secret(secret.len());
             }
-            if secret.starts_with(rest) {
+            if goes_on && secret.starts_with(rest) {
                 return At::Perhaps;
             }
         }
@@ -151,6 +153,9 @@ mod tests {
         assert_eq!(stream.push(b"token end"), b"[masked] end");
         assert_eq!(stream.push(b"secret"), b"");
         assert_eq!(stream.flush(), b"secret");
+        let mut stream = MaskedStream::new(Mask::new(["bbaba", "bbab"]));
+        assert_eq!(stream.push(b"abbab"), b"a", "the longer one may still come");
+        assert_eq!(stream.flush(), b"[masked]", "it did not, and the shorter one was there");
     }
 
     proptest! {
