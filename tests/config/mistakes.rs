@@ -395,3 +395,14 @@ fn mistakes_of_steps_are_told_where_they_stand() {
     assert_eq!(told.len(), 6);
     assert!(loaded.problems.iter().all(|problem| problem.about == About::Pipeline("q".into()) && problem.line > 16));
 }
+
+#[test]
+fn a_pipeline_of_more_steps_than_a_report_can_name_is_refused() {
+    let steps =
+        |count| format!("projects: {{}}\npipelines:\n  q:\n    steps:\n{}", "      - run: 'true'\n".repeat(count));
+    assert!(parse("f.yml", &steps(100), &env()).expect("usable").config.pipelines.contains_key("q"));
+    let loaded = parse("f.yml", &steps(101), &env()).expect("usable");
+    let told: Vec<&str> = loaded.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert!(told.iter().any(|told| told.contains("`steps` has at most 100 items, and this has 101")), "{told:?}");
+    assert!(!loaded.config.pipelines.contains_key("q"));
+}
