@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::template::Condition;
+use super::template::{Condition, Template};
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
@@ -302,14 +302,94 @@ pub enum Action {
         /// Given to `sh -c` as it stands; nothing is substituted.
         command: String,
     },
+    /// Puts the project's source into the workspace, on the ticket's branch.
+    Checkout {
+        /// The branch to begin from; `None` is the repository's own.
+        base: Option<String>,
+    },
+    /// Lets a coding agent work in the workspace.
+    Agent(CodingAgent),
+    /// Commits everything that has changed.
+    Commit {
+        /// The message; `None` is the usual one.
+        message: Option<Template>,
+    },
+    /// Pushes the ticket's branch.
+    Push,
+    /// Opens a change request for the branch, or finds the one that is open.
+    OpenChangeRequest(ChangeRequest),
+    /// Writes a comment on the ticket.
+    Comment(Template),
+    /// Moves the ticket in the platform's own workflow.
+    SetStatus(String),
 }
 
-/// Its first line.
+/// A coding agent and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodingAgent {
+    /// How it is started.
+    pub program: AgentProgram,
+    /// What it is told; `None` is the usual prompt.
+    pub prompt: Option<Template>,
+    /// It is ended when it has printed nothing for so long.
+    pub stall_timeout: Duration,
+}
+
+/// How a coding agent is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentProgram {
+    /// One whose command line is known.
+    Known {
+        /// Which.
+        kind: AgentKind,
+        /// The model it is told to use.
+        model: Option<String>,
+        /// More arguments.
+        args: Vec<String>,
+    },
+    /// Program and arguments; the prompt is its standard input.
+    Command(Vec<String>),
+}
+
+/// Coding agents whose command line is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentKind {
+    /// Claude Code.
+    Claude,
+    /// Codex CLI.
+    Codex,
+    /// Gemini CLI.
+    Gemini,
+    /// Aider.
+    Aider,
+    /// OpenCode.
+    OpenCode,
+}
+
+/// A pull or merge request to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRequest {
+    /// Its title; `None` is the ticket's.
+    pub title: Option<Template>,
+    /// Its description; `None` is the usual one.
+    pub body: Option<Template>,
+    /// Always a draft.
+    pub draft: bool,
+}
+
+/// A command's first line; the key of any other step.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Run { command } => f.write_str(command.lines().next().unwrap_or_default()),
-        }
+        f.write_str(match self {
+            Self::Run { command } => command.lines().next().unwrap_or_default(),
+            Self::Checkout { .. } => "checkout",
+            Self::Agent(_) => "agent",
+            Self::Commit { .. } => "commit",
+            Self::Push => "push",
+            Self::OpenChangeRequest(_) => "open_change_request",
+            Self::Comment(_) => "comment",
+            Self::SetStatus(_) => "set_status",
+        })
     }
 }
 

@@ -9,18 +9,16 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::capture::Capture;
+use super::known::{Known, KnownStep};
 use super::outcome::{Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
 use super::run::Run;
-use super::steps::{self, Outputs, Surroundings};
-use super::supervise::client::Ended;
+use super::steps::{self, Ended, Outputs, State, StepContext, Surroundings};
 use super::workspace::RunFolder;
 use crate::config::Step;
-use crate::ticket::Labels;
 
 /// The steps of one run, on their way.
 pub(super) struct Sequence<'a> {
@@ -29,6 +27,7 @@ pub(super) struct Sequence<'a> {
     surroundings: &'a Surroundings,
     done: Vec<StepReport>,
     known: BTreeMap<String, KnownStep>,
+    state: State,
     failure: Option<Failed>,
     /// Processes that could not be ended.
     left_behind: usize,
@@ -58,8 +57,8 @@ enum StepEnd {
 
 impl<'a> Sequence<'a> {
     pub(super) fn new(run: &'a Run, folder: &'a RunFolder, surroundings: &'a Surroundings) -> Self {
-        let (done, known) = (Vec::new(), BTreeMap::new());
-        Self { run, folder, surroundings, done, known, failure: None, left_behind: 0 }
+        let (done, known, state) = (Vec::new(), BTreeMap::new(), State::default());
+        Self { run, folder, surroundings, done, known, state, failure: None, left_behind: 0 }
     }
 
     /// Runs what is to be run.
@@ -120,7 +119,7 @@ impl<'a> Sequence<'a> {
         let success = self.failure.is_none();
         match &step.condition {
             None => Ok(success),
-            Some(condition) => condition.holds(&self.what_is_known(), success),
+            Some(condition) => condition.holds(&Known::of(self.run, &self.known), success),
         }
     }
 
@@ -147,14 +146,27 @@ impl<'a> Sequence<'a> {
                 () = own_time => interrupt.set(None),
             };
         };
-        let (ended, left) = steps::carry_out(&step.action, (self.surroundings, variables), stop, capture).await;
-        self.left_behind += left;
+        let mut context = StepContext {
+            run: self.run,
+            index,
+            surroundings: self.surroundings,
+            variables,
+            known: Known::of(self.run, &self.known),
+            state: &mut self.state,
+            capture,
+            left_behind: 0,
+        };
+        let stop = Box::pin(stop);
+        let ended = steps::carry_out(&step.action, &mut context, stop).await;
+        self.left_behind += context.left_behind;
         self.remember(step, &ended, &outputs);
         let cause = match ended {
             Ended::Exit(0) => return StepEnd::Done,
             Ended::Exit(code) => FailureCause::Exit(code),
             Ended::Signal(number) => FailureCause::Signal(number),
             Ended::NotStarted(why) => FailureCause::NotStarted(why),
+            Ended::Refused(why) => FailureCause::Refused(why),
+            Ended::NoChange => FailureCause::NoChange,
             Ended::SupervisorLost => FailureCause::SupervisorLost,
             Ended::Expired => return StepEnd::Over(Outcome::Stopped(StopReason::LeaseLost)),
             Ended::Stopped => match (interrupt.get(), step.timeout) {
@@ -191,66 +203,4 @@ impl<'a> Sequence<'a> {
             self.known.entry(name.clone()).or_default().outcome = outcome.as_str();
         }
     }
-
-    fn what_is_known(&self) -> Known<'_> {
-        let Run { job, ticket, pipeline, .. } = self.run;
-        Known {
-            ticket: KnownTicket {
-                id: &ticket.id,
-                title: &ticket.title,
-                body: &ticket.body,
-                labels: &ticket.labels,
-                state: &ticket.state,
-                url: &ticket.url,
-            },
-            project: KnownProject { name: &job.key.project, platform: job.key.platform.as_str() },
-            run: KnownRun {
-                id: &job.run_id,
-                attempt: self.run.attempt,
-                pipeline: &pipeline.name,
-                host: self.run.host(),
-            },
-            steps: &self.known,
-        }
-    }
-}
-
-/// What a condition may name; `config::template` has the same list.
-#[derive(Serialize)]
-struct Known<'a> {
-    ticket: KnownTicket<'a>,
-    project: KnownProject<'a>,
-    run: KnownRun<'a>,
-    steps: &'a BTreeMap<String, KnownStep>,
-}
-
-#[derive(Serialize)]
-struct KnownTicket<'a> {
-    id: &'a str,
-    title: &'a str,
-    body: &'a str,
-    labels: &'a Labels,
-    state: &'a str,
-    url: &'a str,
-}
-
-#[derive(Serialize)]
-struct KnownProject<'a> {
-    name: &'a str,
-    platform: &'static str,
-}
-
-#[derive(Serialize)]
-struct KnownRun<'a> {
-    id: &'a str,
-    attempt: u32,
-    pipeline: &'a str,
-    host: &'a str,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct KnownStep {
-    outcome: &'static str,
-    exit_code: Option<i32>,
-    outputs: BTreeMap<String, String>,
 }

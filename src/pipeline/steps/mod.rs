@@ -2,27 +2,22 @@
 //!
 //! Who calls: `run`, once for each step. What must stay true: when a step has ended, nothing that it started is left.
 
-use std::ffi::OsString;
-
-use super::capture::Capture;
-use super::supervise::client::Ended;
 use crate::config::Action;
 
+mod comment;
+mod context;
 mod outputs;
 mod run;
 
+pub(super) use context::{Ended, State, StepContext, StopNow};
 pub(super) use outputs::Outputs;
 pub(super) use run::Surroundings;
 
-/// Carries a step out, to its end or to its end by `stop`, with these variables beside those of all steps. Returns how
-/// it ended and how many processes could not be ended.
-pub(super) async fn carry_out(
-    action: &Action,
-    (surroundings, variables): (&Surroundings, Vec<(OsString, OsString)>),
-    stop: impl Future<Output = ()>,
-    capture: &mut Capture,
-) -> (Ended, usize) {
+/// Carries a step out, to its end or to its end by `stop`.
+pub(super) async fn carry_out(action: &Action, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
     match action {
-        Action::Run { command } => run::carry_out(command, (surroundings, variables), stop, capture).await,
+        Action::Run { command } => run::carry_out(command, context, stop).await,
+        Action::Comment(template) => comment::carry_out(template, context, stop).await,
+        other => Ended::NotStarted(format!("UNFINISHED {other}")),
     }
 }
