@@ -68,9 +68,11 @@ pub(super) async fn carry_out(command: &str, context: &mut StepContext<'_>, stop
         return Ended::NotStarted("the workspace is gone: an earlier step removed it".to_owned());
     }
     let environment = [surroundings.environment.as_slice(), context.variables.as_slice()].concat();
+    let command = ["/bin/sh".into(), "-c".into(), command.into()];
     let launch = Launch {
         supervisor: &surroundings.supervisor,
-        command,
+        command: &command,
+        input: None,
         directory: &surroundings.workspace,
         environment: &environment,
         right: surroundings.right.as_ref(),
