@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::{issues, labels, notes, project};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::git::Repositories;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
 use crate::sim::server::{Paths, SimServer};
@@ -26,6 +27,7 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
     let faults = Faults::new(options.quota.map(|limit| Quota::new(limit, options.quota_window)));
     let (port, prefix) = (options.port, options.prefix.clone());
+    let (repositories, token) = (options.repositories.clone(), options.token.clone());
     let face = Face::new(&board, faults.clone(), options);
     let api = api()
         .fallback(async || Problem::no_route())
@@ -37,6 +39,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         router = router.nest(&prefix, pages::router(board, PAGES));
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let router = Repositories::behind(repositories, &token, router);
     SimServer::start(port, router, faults, Paths { api: base, page: PAGES.tracker }).await
 }
 
