@@ -19,7 +19,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("config", &["ticket", "lifecycle", "job", "clock"]),
     ("platform", &["config", "ticket", "lifecycle", "job", "clock"]),
     ("store", &["config", "ticket", "lifecycle", "job", "clock"]),
-    ("pipeline", &["config", "ticket", "lifecycle", "job", "clock"]),
+    ("pipeline", &["platform", "config", "runner", "ticket", "lifecycle", "job", "clock"]),
     ("sim", &["ticket", "lifecycle", "clock"]),
     ("availability", &["store", "health", "runner"]),
     ("claim", &["platform", "store", "pipeline", "config", "ticket", "lifecycle", "job", "clock"]),

@@ -178,7 +178,7 @@ fn pipelines(
         let about = About::Pipeline(name.to_owned());
         let raw = raws.shift_remove(name).and_then(|value| deserialize(value, &about, section.child(name), report));
         let mut desk = Desk { report, about };
-        let pipeline = raw.map(|raw| check::pipeline(name, &raw, section.child(name), secrets, &mut desk));
+        let pipeline = raw.map(|raw| check::pipeline(name, raw, section.child(name), secrets, &mut desk));
         match pipeline.filter(|_| !desk.has_error()) {
             Some(pipeline) => drop(good.insert(name.to_owned(), Arc::new(pipeline))),
             None => bad.push(name.to_owned()),

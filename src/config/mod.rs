@@ -29,12 +29,12 @@ pub use env::{Env, webhook_secret_name};
 pub use live::{Live, Refresh};
 pub use load::{Loaded, load, parse};
 pub use model::{
-    Action, Agent, Config, Credentials, Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry,
-    Secrets, Source, SourceHost, Step, Tracker, Trigger,
+    Action, Agent, AgentKind, AgentProgram, ChangeRequest, CodingAgent, Config, Credentials, Leader, LifecycleTimes,
+    Pipeline, Place, Polling, Project, Queue, Retry, Secrets, Source, SourceHost, Step, Tracker, Trigger,
 };
 pub use nearest::hint;
 pub use problem::{About, Broken, Problem, Severity};
-pub use template::Condition;
+pub use template::{Condition, MAX_RENDERED, Template};
 pub use webhooks::{WebhookSecrets, Webhooks};
 
 /// The JSON Schema of `agentsmith.yml`, draft 2020-12.

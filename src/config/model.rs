@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::template::Condition;
+use super::template::{Condition, Template};
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
@@ -93,7 +93,7 @@ pub struct Project {
 }
 
 /// Where a project's code lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// A repository on one of the hosts.
     Remote {
@@ -101,6 +101,8 @@ pub enum Source {
         host: SourceHost,
         /// The repository's page.
         url: Url,
+        /// What git is called with over http; `None` when the environment does not have it, and for ssh.
+        credentials: Option<Credentials>,
     },
     /// A repository on this machine.
     Local(PathBuf),
@@ -115,6 +117,26 @@ pub enum SourceHost {
     GitLab,
     /// Azure Repos.
     AzureRepos,
+}
+
+impl SourceHost {
+    /// The environment variable with its token.
+    pub fn token_variable(self) -> &'static str {
+        match self {
+            Self::GitHub => "GITHUB_TOKEN",
+            Self::GitLab => "GITLAB_TOKEN",
+            Self::AzureRepos => "AZURE_DEVOPS_TOKEN",
+        }
+    }
+
+    /// The platform whose trackers take the same token.
+    pub fn platform(self) -> PlatformKind {
+        match self {
+            Self::GitHub => PlatformKind::GitHub,
+            Self::GitLab => PlatformKind::GitLab,
+            Self::AzureRepos => PlatformKind::AzureDevOps,
+        }
+    }
 }
 
 /// One configured instance of a platform. Two equal trackers may share a client.
@@ -171,7 +193,7 @@ pub enum Place {
     },
 }
 
-/// What a tracker is called with. Never printed.
+/// What a tracker or a source is called with. Never printed.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The account, where the platform wants one (Jira: the e-mail).
@@ -304,14 +326,96 @@ pub enum Action {
         /// Given to `sh -c` as it stands; nothing is substituted.
         command: String,
     },
+    /// Puts the project's source into the workspace, on the ticket's branch.
+    Checkout {
+        /// The branch to begin from; `None` is the repository's own.
+        base: Option<String>,
+        /// What is there when the run is cancelled is committed and pushed.
+        keep_work: bool,
+    },
+    /// Lets a coding agent work in the workspace.
+    Agent(CodingAgent),
+    /// Commits everything that has changed.
+    Commit {
+        /// The message; `None` is the usual one.
+        message: Option<Template>,
+    },
+    /// Pushes the ticket's branch.
+    Push,
+    /// Opens a change request for the branch, or finds the one that is open.
+    OpenChangeRequest(ChangeRequest),
+    /// Writes a comment on the ticket.
+    Comment(Template),
+    /// Moves the ticket in the platform's own workflow.
+    SetStatus(String),
 }
 
-/// Its first line.
+/// A coding agent and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodingAgent {
+    /// How it is started.
+    pub program: AgentProgram,
+    /// What it is told; `None` is the usual prompt.
+    pub prompt: Option<Template>,
+    /// It is ended when it has printed nothing for so long.
+    pub stall_timeout: Duration,
+}
+
+/// How a coding agent is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentProgram {
+    /// One whose command line is known.
+    Known {
+        /// Which.
+        kind: AgentKind,
+        /// The model it is told to use.
+        model: Option<String>,
+        /// More arguments.
+        args: Vec<String>,
+    },
+    /// Program and arguments; the prompt is its standard input.
+    Command(Vec<String>),
+}
+
+/// Coding agents whose command line is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentKind {
+    /// Claude Code.
+    Claude,
+    /// Codex CLI.
+    Codex,
+    /// Gemini CLI.
+    Gemini,
+    /// Aider.
+    Aider,
+    /// OpenCode.
+    OpenCode,
+}
+
+/// A pull or merge request to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRequest {
+    /// Its title; `None` is the ticket's.
+    pub title: Option<Template>,
+    /// Its description; `None` is the usual one.
+    pub body: Option<Template>,
+    /// Always a draft.
+    pub draft: bool,
+}
+
+/// A command's first line; the key of any other step.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Run { command } => f.write_str(command.lines().next().unwrap_or_default()),
-        }
+        f.write_str(match self {
+            Self::Run { command } => command.lines().next().unwrap_or_default(),
+            Self::Checkout { .. } => "checkout",
+            Self::Agent(_) => "agent",
+            Self::Commit { .. } => "commit",
+            Self::Push => "push",
+            Self::OpenChangeRequest(_) => "open_change_request",
+            Self::Comment(_) => "comment",
+            Self::SetStatus(_) => "set_status",
+        })
     }
 }
 

@@ -109,6 +109,11 @@ impl Checker<'_, '_> {
             self.error(span, format!("{} needs at least {min} item", self.name()));
             return None;
         }
+        let max = schema.get("maxItems").and_then(Json::as_u64).unwrap_or(u64::MAX);
+        if items.len() as u64 > max {
+            self.error(span, format!("{} has at most {max} items, and this has {}", self.name(), items.len()));
+            return None;
+        }
         let item_schema = schema.get("items").unwrap_or(&Json::Null);
         let mut out = Vec::with_capacity(items.len());
         for (index, item) in items.iter_mut().enumerate() {

@@ -11,6 +11,11 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
+/// Work that a template may do, in the engine's instructions: a loop over a hundred labels takes a few thousand.
+const FUEL: u64 = 100_000;
+/// Bytes of a rendered text. A prompt with the whole of a long ticket in it; GitHub takes 64 KiB of a description.
+pub const MAX_RENDERED: usize = 1 << 20;
+
 /// What an expression may name.
 const KNOWN: [&str; 12] = [
     "ticket.id",
@@ -82,9 +87,50 @@ impl Condition {
     }
 }
 
+/// A text with places for what is known of the ticket, the project, the run and the steps before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Arc<str>);
+
+impl Template {
+    /// Checks a template; `earlier` are the names of the steps before.
+    ///
+    /// # Errors
+    /// Says what is wrong, for the author of the file.
+    pub(super) fn parse(text: &str, earlier: &[String]) -> Result<Self, String> {
+        let environment = environment(true);
+        let template = environment.template_from_str(text).map_err(|error| in_words(&error))?;
+        if let Some(unknown) = first_unknown(&template.undeclared_variables(true), earlier) {
+            return Err(unknown);
+        }
+        match template.render(sample()) {
+            Err(error) if is_unknown_function(&error) => Err(in_words(&error)),
+            _ => Ok(Self(text.into())),
+        }
+    }
+
+    /// The text, with everything in its place.
+    ///
+    /// # Errors
+    /// In words, when an output that it names was not given, when it does too much, or when the text becomes longer than
+    /// [`MAX_RENDERED`].
+    pub fn render(&self, known: &impl Serialize) -> Result<String, String> {
+        let text = environment(true).render_str(&self.0, Serde(known)).map_err(|error| in_words(&error))?;
+        match text.len() > MAX_RENDERED {
+            true => Err(format!("it is {} bytes long; {MAX_RENDERED} are allowed", text.len())),
+            false => Ok(text),
+        }
+    }
+
+    /// As it stands in the file.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 fn environment(success: bool) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
     environment.add_function(SUCCESS, move || success);
     environment.add_function(FAILURE, move || !success);
     environment.add_function(ALWAYS, || true);
@@ -122,11 +168,14 @@ fn unknown(name: &str, earlier: &[String]) -> Option<String> {
 /// the sample says nothing of a real ticket.
 fn unknown_function(environment: &Environment<'_>, text: &str) -> Option<String> {
     let error = environment.compile_expression(text).ok()?.eval(sample()).err()?;
-    let unknown = matches!(
+    is_unknown_function(&error).then(|| in_words(&error))
+}
+
+fn is_unknown_function(error: &minijinja::Error) -> bool {
+    matches!(
         error.kind(),
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod
-    );
-    unknown.then(|| in_words(&error))
+    )
 }
 
 /// Something for every name, of its type.

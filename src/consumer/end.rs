@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::write::GivenUp;
 use super::{Parts, SOURCE};
 use crate::job::JobLease;
+use crate::pipeline::GivenUp;
 use crate::platform;
 use crate::project_health;
 use crate::store::ReleaseReason;

@@ -1,7 +1,7 @@
 //! The queue consumer: free slot, take a job, carry it out, again.
 //!
-//! Runs in every process unless `--no-consumer`. `run_job` is one job's life, `heartbeat` keeps its lease, `write`
-//! gets its writes onto the ticket. What must stay true: a job is asked for only when a slot is free; after a soft
+//! Runs in every process unless `--no-consumer`. `run_job` is one job's life, `heartbeat` keeps its lease, `show`
+//! what it writes to the ticket. What must stay true: a job is asked for only when a slot is free; after a soft
 //! stop none is taken and those that run are waited for; a hard stop ends them and puts their tickets back.
 
 use std::num::NonZeroUsize;
@@ -14,7 +14,8 @@ use tracing::{error, info};
 use crate::availability::Availability;
 use crate::config::Live;
 use crate::health::{Health, State};
-use crate::pipeline::Runner;
+use crate::job::JobLease;
+use crate::pipeline::{Confirm, Runner, Writer};
 use crate::platform::registry::Trackers;
 use crate::shutdown::Shutdown;
 use crate::store::{Error, Store};
@@ -23,7 +24,6 @@ mod end;
 mod heartbeat;
 mod run_job;
 mod show;
-mod write;
 
 /// Pause after an error of the store that is no outage, so that it cannot make a busy loop.
 const BREATHER: Duration = Duration::from_secs(1);
@@ -53,6 +53,18 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// This process, unique among all replicas and starts.
     pub consumer: String,
+}
+
+impl Parts {
+    /// What writes for this lease. A store that does not answer is reported.
+    fn writer(&self, lease: &JobLease) -> Writer {
+        let (store, availability, confirmed) = (Arc::clone(&self.store), self.availability.clone(), lease.clone());
+        let confirm: Confirm = Arc::new(move || {
+            let (store, availability, lease) = (Arc::clone(&store), availability.clone(), confirmed.clone());
+            Box::pin(async move { store.confirm(&lease).await.map_err(|error| availability.report(&error)).ok() })
+        });
+        Writer::new(lease.clone(), confirm, self.shutdown.hard().clone())
+    }
 }
 
 /// Takes jobs and carries them out.

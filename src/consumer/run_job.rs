@@ -11,7 +11,6 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use super::end::{self, End, LATER};
-use super::write::GivenUp;
 use super::{Parts, SOURCE};
 use super::{heartbeat, show};
 use crate::claim::taken_back;
@@ -19,7 +18,7 @@ use crate::clock;
 use crate::config::{Pipeline, Project, Retry};
 use crate::job::{JobLease, MAX_ATTEMPTS, RunResult, Verdict, Withdrawal};
 use crate::lifecycle::Lifecycle;
-use crate::pipeline::{Outcome, RunReport, RunRequest, Stop, StopReason, report};
+use crate::pipeline::{GivenUp, Hands, Outcome, RunReport, RunRequest, Stop, StopReason, Writer, report};
 use crate::platform::Platform;
 use crate::store::{ReleaseReason, StopHints};
 use crate::ticket::Ticket;
@@ -41,7 +40,7 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
         let beat = AbortOnDropHandle::new(tokio::spawn(
             heartbeat::keep(parts.clone(), lease.clone(), stop.clone(), hints).in_current_span(),
         ));
-        let end = match (JobRun { parts: &parts, lease: &lease, stop: &stop }).carry_out().await {
+        let end = match JobRun::new(&parts, &lease, &stop).carry_out().await {
             Ok(end) => {
                 if matches!(end, End::Finish) {
                     parts.health.take_back(SOURCE, &format!("project:{}", lease.job.key.project));
@@ -64,20 +63,25 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
 pub(super) struct JobRun<'a> {
     pub(super) parts: &'a Parts,
     pub(super) lease: &'a JobLease,
+    pub(super) writer: Writer,
     stop: &'a Stop,
 }
 
-impl JobRun<'_> {
+impl<'a> JobRun<'a> {
+    fn new(parts: &'a Parts, lease: &'a JobLease, stop: &'a Stop) -> Self {
+        Self { parts, lease, writer: parts.writer(lease), stop }
+    }
+
     async fn carry_out(&self) -> Result<End, GivenUp> {
         let config = self.parts.config.current();
         let Some(project) = config.projects.get(&self.lease.job.key.project) else {
             return Ok(self.without_project());
         };
-        let platform = match self.parts.trackers.of(project) {
-            Ok(platform) => platform,
+        let tracker = match self.parts.trackers.of(project) {
+            Ok(tracker) => tracker,
             Err(error) => return Err(GivenUp::Refused(error)),
         };
-        let platform = platform.as_ref();
+        let platform = tracker.as_ref();
         let ticket = self.read(platform).await?;
         if let Some(result) = &self.lease.earlier_result {
             return self.show_earlier(platform, result, &ticket).await;
@@ -94,7 +98,7 @@ impl JobRun<'_> {
         match self.refusal(pipeline.map(Arc::as_ref), &ticket) {
             Some(result) => self.conclude(platform, result).await,
             None => match pipeline {
-                Some(pipeline) => self.run(project, platform, &ticket, pipeline).await,
+                Some(pipeline) => self.run(project, &tracker, &ticket, pipeline).await,
                 None => Ok(End::Finish),
             },
         }
@@ -115,7 +119,7 @@ impl JobRun<'_> {
 
     async fn read(&self, platform: &dyn Platform) -> Result<Ticket, GivenUp> {
         let id = &self.lease.job.key.ticket;
-        self.parts.try_first(self.lease, || platform.read(id)).await
+        self.writer.try_first(|| platform.read(id)).await
     }
 
     /// The run is over, whatever became of the ticket since. A label that is terminal, or that a person has reset, is
@@ -173,12 +177,13 @@ impl JobRun<'_> {
     async fn run(
         &self,
         project: &Project,
-        platform: &dyn Platform,
+        tracker: &Arc<dyn Platform>,
         ticket: &Ticket,
         pipeline: &Pipeline,
     ) -> Result<End, GivenUp> {
+        let platform = tracker.as_ref();
         let show = || platform.transition(self.lease, Some(Lifecycle::InProgress));
-        self.parts.try_first(self.lease, show).await?;
+        self.writer.try_first(show).await?;
         info!("running {} for {}", pipeline.name, self.lease.job.key);
         let config = self.parts.config.current();
         let request = RunRequest {
@@ -188,6 +193,7 @@ impl JobRun<'_> {
             pipeline,
             secrets: &config.secrets,
             mask: show::mask(&config),
+            hands: Hands { platform: Arc::clone(tracker), source: project.source.clone(), writer: self.writer.clone() },
             stop: self.stop.clone(),
             right: Arc::new(self.lease.clone()),
         };

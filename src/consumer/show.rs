@@ -10,18 +10,17 @@ use tracing::warn;
 
 use super::end::End;
 use super::run_job::JobRun;
-use super::write::GivenUp;
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
-use crate::pipeline::Mask;
+use crate::pipeline::{GivenUp, Mask};
 use crate::platform::{Comment, Platform};
 
 impl JobRun<'_> {
     /// Records the result, then shows it. The first recorded one stands.
     pub(super) async fn conclude(&self, platform: &dyn Platform, result: RunResult) -> Result<End, GivenUp> {
         let standing = loop {
-            if !self.parts.still_ours(self.lease).await {
+            if !self.writer.still_ours().await {
                 return Err(GivenUp::LeaseLost);
             }
             match self.parts.store.record_result(self.lease, &result).await {
@@ -50,7 +49,7 @@ impl JobRun<'_> {
     }
 
     pub(super) async fn transition(&self, platform: &dyn Platform, to: Option<Lifecycle>) -> Result<(), GivenUp> {
-        self.parts.insist(self.lease, || platform.transition(self.lease, to)).await.map(drop)
+        self.writer.insist(|| platform.transition(self.lease, to)).await.map(drop)
     }
 
     /// A platform that refuses the comment does not keep the ticket from its label. A comment that may have arrived
@@ -61,7 +60,7 @@ impl JobRun<'_> {
         let (fresh, again) = (comment(false), comment(true));
         let mut tried = self.lease.attempt > 1 || self.lease.earlier_result.is_some();
         let write = || platform.comment(self.lease, if std::mem::replace(&mut tried, true) { &again } else { &fresh });
-        match self.parts.insist(self.lease, write).await {
+        match self.writer.insist(write).await {
             Err(GivenUp::Refused(error)) => {
                 warn!(%error, "the platform refuses the comment; the label says it alone");
                 Ok(())
@@ -74,7 +73,13 @@ impl JobRun<'_> {
 /// Every token and secret of the configuration: a step may have got hold of one, and its output is about to be
 /// published.
 pub(super) fn mask(config: &Config) -> Mask {
-    let credentials = config.projects.values().filter_map(|project| project.tracker.credentials.as_ref());
+    let credentials = config.projects.values().flat_map(|project| {
+        let source = match &project.source {
+            Some(Source::Remote { credentials, .. }) => credentials.as_ref(),
+            Some(Source::Local(_)) | None => None,
+        };
+        project.tracker.credentials.iter().chain(source)
+    });
     let tokens = credentials.map(|credentials| &credentials.token);
     Mask::new(tokens.chain(config.secrets.values()).map(ExposeSecret::expose_secret))
 }

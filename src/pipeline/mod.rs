@@ -3,8 +3,8 @@
 //! Who calls: the claim service ([`resolve()`]), the consumer ([`run`], [`report`]), `cli` ([`supervise`], before
 //! anything else). What must stay true: nothing a run started outlives it; ticket text is data and reaches a step
 //! only through its environment and files; no token is in a step's environment; everything a run leaves on disk is
-//! under one root and bounded. This room knows neither the store nor the platforms, and not who took the job: what
-//! executes a job is separate from what takes it.
+//! under one root and bounded. This room knows the platforms, for what a run does there, and not the store nor who
+//! took the job: what executes a job is separate from what takes it.
 
 pub mod mask;
 pub mod outcome;
@@ -14,13 +14,19 @@ pub mod run;
 pub mod supervise;
 
 mod capture;
+mod git;
+mod hands;
+mod known;
 mod logs;
 mod remove;
 mod sequence;
 mod steps;
 mod workspace;
+mod writer;
 
+pub use hands::Hands;
 pub use mask::Mask;
 pub use outcome::{Failure, FailureCause, Outcome, RunReport, StepOutcome, StepReport, Stop, StopReason};
 pub use resolve::{pipeline_for, resolve};
 pub use run::{RunRequest, Runner, RunnerSettings};
+pub use writer::{Confirm, GivenUp, Writer};

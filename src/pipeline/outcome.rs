@@ -157,6 +157,10 @@ pub enum FailureCause {
     StepTimeout(Duration),
     /// Nothing was started; says why.
     NotStarted(String),
+    /// What it was to do was refused, by a platform or by a rule; says why.
+    Refused(String),
+    /// A coding agent was content and changed nothing.
+    NoChange,
     /// The process that watches the step was killed, most likely by the step itself.
     SupervisorLost,
 }
@@ -185,7 +189,8 @@ impl fmt::Display for StopReason {
     }
 }
 
-/// Completes "the step ...". Contains foreign text only for [`FailureCause::NotStarted`].
+/// Completes "the step ...". Contains foreign text only for [`FailureCause::NotStarted`] and
+/// [`FailureCause::Refused`].
 pub(super) fn cause_in_words(cause: &FailureCause) -> String {
     match cause {
         FailureCause::Exit(code @ 129..=192) => {
@@ -200,6 +205,8 @@ pub(super) fn cause_in_words(cause: &FailureCause) -> String {
             format!("was ended because its time ({}) was over", duration_in_words(*limit))
         }
         FailureCause::NotStarted(why) => format!("could not be started: {why}"),
+        FailureCause::Refused(why) => format!("could not be done: {why}"),
+        FailureCause::NoChange => "ended without an error and without a change to any file".to_owned(),
         FailureCause::SupervisorLost => {
             "killed the process that watches it, so its result is not known; everything it started was ended".to_owned()
         }

@@ -52,6 +52,7 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
             };
             parts.push(match &failure.cause {
                 FailureCause::NotStarted(why) => format!("{place} could not be started: {}", span(why)),
+                FailureCause::Refused(why) => format!("{place} could not be done: {}", span(why)),
                 cause => format!("{place} {}.", cause_in_words(cause)),
             });
         }

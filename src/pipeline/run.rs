@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, warn};
 
 use super::capture::Capture;
+use super::hands::Hands;
 use super::logs::Logs;
 use super::mask::Mask;
 use super::outcome::{Failure, FailureCause, Outcome, RunReport, StepReport, Stop, StopReason, cause_in_words};
@@ -55,6 +56,8 @@ pub struct RunRequest<'a> {
     pub secrets: &'a Secrets,
     /// What no log and no comment may show.
     pub mask: Mask,
+    /// What it may reach outside of its workspace.
+    pub hands: Hands,
     /// Asks the run to stop.
     pub stop: Stop,
     /// Until when the run may go on. Its processes end by then, also when this process cannot end them.
@@ -97,7 +100,7 @@ impl Runner {
     /// clean-up still happens.
     pub async fn run(&self, request: RunRequest<'_>) -> RunReport {
         let started = Instant::now();
-        let RunRequest { job, attempt, ticket, pipeline, secrets, mask, stop, right } = request;
+        let RunRequest { job, attempt, ticket, pipeline, secrets, mask, hands, stop, right } = request;
         let mut report = RunReport {
             run_id: job.run_id.clone(),
             attempt,
@@ -119,6 +122,7 @@ impl Runner {
             pipeline: pipeline.clone(),
             secrets: secrets.clone(),
             mask,
+            hands,
             stop,
             right,
             abandoned: abandoned.clone(),
@@ -148,7 +152,8 @@ pub(super) struct Run {
     pub(super) ticket: Ticket,
     pub(super) pipeline: Pipeline,
     pub(super) secrets: Secrets,
-    mask: Mask,
+    pub(super) mask: Mask,
+    pub(super) hands: Hands,
     stop: Stop,
     right: Arc<dyn WriteRight>,
     abandoned: CancellationToken,
@@ -208,6 +213,16 @@ impl Run {
             warn!(%error, "the workspace could not be removed");
         }
         End { outcome: sum.outcome, steps: sum.steps, tail: sum.tail, log, left_behind }
+    }
+
+    /// How runs are carried out here.
+    pub(super) fn settings(&self) -> &RunnerSettings {
+        &self.inner.settings
+    }
+
+    /// Until when it may go on.
+    pub(super) fn right(&self) -> &dyn WriteRight {
+        self.right.as_ref()
     }
 
     /// Name of this machine.

@@ -9,18 +9,16 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::capture::Capture;
+use super::known::{Known, KnownStep};
 use super::outcome::{Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
 use super::run::Run;
-use super::steps::{self, Outputs, Surroundings};
-use super::supervise::client::Ended;
+use super::steps::{self, Ended, Outputs, State, StepContext, Surroundings};
 use super::workspace::RunFolder;
 use crate::config::Step;
-use crate::ticket::Labels;
 
 /// The steps of one run, on their way.
 pub(super) struct Sequence<'a> {
@@ -29,6 +27,7 @@ pub(super) struct Sequence<'a> {
     surroundings: &'a Surroundings,
     done: Vec<StepReport>,
     known: BTreeMap<String, KnownStep>,
+    state: State,
     failure: Option<Failed>,
     /// Processes that could not be ended.
     left_behind: usize,
@@ -58,8 +57,8 @@ enum StepEnd {
 
 impl<'a> Sequence<'a> {
     pub(super) fn new(run: &'a Run, folder: &'a RunFolder, surroundings: &'a Surroundings) -> Self {
-        let (done, known) = (Vec::new(), BTreeMap::new());
-        Self { run, folder, surroundings, done, known, failure: None, left_behind: 0 }
+        let (done, known, state) = (Vec::new(), BTreeMap::new(), State::default());
+        Self { run, folder, surroundings, done, known, state, failure: None, left_behind: 0 }
     }
 
     /// Runs what is to be run.
@@ -67,6 +66,7 @@ impl<'a> Sequence<'a> {
         let mut tail = String::new();
         for (index, step) in self.run.pipeline.steps.iter().enumerate() {
             if let Some(outcome) = self.run.interrupted_already(index) {
+                self.keep_work(&outcome, index, capture).await;
                 return self.sum(outcome, tail);
             }
             let started = Instant::now();
@@ -95,6 +95,7 @@ impl<'a> Sequence<'a> {
                     let failed = matches!(outcome, Outcome::Failed(_));
                     let word = if failed { StepOutcome::Failed } else { StepOutcome::NotReached };
                     self.report(step, word, started.elapsed());
+                    self.keep_work(&outcome, index, capture).await;
                     return self.sum(outcome, tail);
                 }
             };
@@ -120,13 +121,14 @@ impl<'a> Sequence<'a> {
         let success = self.failure.is_none();
         match &step.condition {
             None => Ok(success),
-            Some(condition) => condition.holds(&self.what_is_known(), success),
+            Some(condition) => condition.holds(&Known::of(self.run, &self.known), success),
         }
     }
 
     async fn step(&mut self, index: usize, capture: &mut Capture) -> StepEnd {
-        let step = &self.run.pipeline.steps[index];
-        let line = format!("step {} of {}: {step}", index + 1, self.run.pipeline.steps.len());
+        let run = self.run;
+        let step = &run.pipeline.steps[index];
+        let line = format!("step {} of {}: {step}", index + 1, run.pipeline.steps.len());
         debug!(step = index + 1, "{line}");
         capture.begin_step(&line).await;
         let outputs = Outputs::of_step(self.folder.top(), index);
@@ -143,18 +145,23 @@ impl<'a> Sequence<'a> {
             // The first and only one.
             let _ = tokio::select! {
                 biased;
-                reason = self.run.interruption() => interrupt.set(Some(reason)),
+                reason = run.interruption() => interrupt.set(Some(reason)),
                 () = own_time => interrupt.set(None),
             };
         };
-        let (ended, left) = steps::carry_out(&step.action, (self.surroundings, variables), stop, capture).await;
+        let mut context = self.context(index, variables, capture);
+        let stop = Box::pin(stop);
+        let ended = steps::carry_out(&step.action, &mut context, stop).await;
+        let (left, said) = (context.left_behind, std::mem::take(&mut context.outputs));
         self.left_behind += left;
-        self.remember(step, &ended, &outputs);
+        self.remember(step, &ended, (&outputs, said));
         let cause = match ended {
             Ended::Exit(0) => return StepEnd::Done,
             Ended::Exit(code) => FailureCause::Exit(code),
             Ended::Signal(number) => FailureCause::Signal(number),
             Ended::NotStarted(why) => FailureCause::NotStarted(why),
+            Ended::Refused(why) => FailureCause::Refused(why),
+            Ended::NoChange => FailureCause::NoChange,
             Ended::SupervisorLost => FailureCause::SupervisorLost,
             Ended::Expired => return StepEnd::Over(Outcome::Stopped(StopReason::LeaseLost)),
             Ended::Stopped => match (interrupt.get(), step.timeout) {
@@ -167,6 +174,37 @@ impl<'a> Sequence<'a> {
         StepEnd::Failed(cause)
     }
 
+    fn context<'c>(
+        &'c mut self,
+        index: usize,
+        variables: Vec<(OsString, OsString)>,
+        capture: &'c mut Capture,
+    ) -> StepContext<'c> {
+        StepContext {
+            run: self.run,
+            index,
+            surroundings: self.surroundings,
+            variables,
+            known: Known::of(self.run, &self.known),
+            state: &mut self.state,
+            outputs: BTreeMap::new(),
+            folder: self.folder,
+            capture,
+            left_behind: 0,
+        }
+    }
+
+    /// A run that somebody cancelled may leave its work where it can be found.
+    async fn keep_work(&mut self, outcome: &Outcome, index: usize, capture: &mut Capture) {
+        if matches!(outcome, Outcome::Stopped(StopReason::Withdrawn(_))) {
+            let mut context = self.context(index, Vec::new(), capture);
+            steps::keep_work(&mut context).await;
+            let left = context.left_behind;
+            capture.end_step().await;
+            self.left_behind += left;
+        }
+    }
+
     /// What this step alone finds in its environment.
     fn variables(&self, step: &Step, outputs: &Outputs) -> Vec<(OsString, OsString)> {
         let own = step.env.iter().map(|(name, value)| (name.into(), value.into()));
@@ -177,10 +215,12 @@ impl<'a> Sequence<'a> {
         own.chain(secrets).chain([("AGENTSMITH_OUTPUT".into(), outputs.path().into())]).collect()
     }
 
-    fn remember(&mut self, step: &Step, ended: &Ended, outputs: &Outputs) {
+    fn remember(&mut self, step: &Step, ended: &Ended, (file, said): (&Outputs, BTreeMap<String, String>)) {
         if let Some(name) = &step.name {
             let exit_code = if let Ended::Exit(code) = ended { Some(*code) } else { None };
-            let known = KnownStep { outcome: "", exit_code, outputs: outputs.read() };
+            // What a step of ours says itself comes after what stands in a file that anybody could write.
+            let outputs = file.read().into_iter().chain(said).collect();
+            let known = KnownStep { outcome: "", exit_code, outputs };
             self.known.insert(name.clone(), known);
         }
     }
@@ -191,66 +231,4 @@ impl<'a> Sequence<'a> {
             self.known.entry(name.clone()).or_default().outcome = outcome.as_str();
         }
     }
-
-    fn what_is_known(&self) -> Known<'_> {
-        let Run { job, ticket, pipeline, .. } = self.run;
-        Known {
-            ticket: KnownTicket {
-                id: &ticket.id,
-                title: &ticket.title,
-                body: &ticket.body,
-                labels: &ticket.labels,
-                state: &ticket.state,
-                url: &ticket.url,
-            },
-            project: KnownProject { name: &job.key.project, platform: job.key.platform.as_str() },
-            run: KnownRun {
-                id: &job.run_id,
-                attempt: self.run.attempt,
-                pipeline: &pipeline.name,
-                host: self.run.host(),
-            },
-            steps: &self.known,
-        }
-    }
-}
-
-/// What a condition may name; `config::template` has the same list.
-#[derive(Serialize)]
-struct Known<'a> {
-    ticket: KnownTicket<'a>,
-    project: KnownProject<'a>,
-    run: KnownRun<'a>,
-    steps: &'a BTreeMap<String, KnownStep>,
-}
-
-#[derive(Serialize)]
-struct KnownTicket<'a> {
-    id: &'a str,
-    title: &'a str,
-    body: &'a str,
-    labels: &'a Labels,
-    state: &'a str,
-    url: &'a str,
-}
-
-#[derive(Serialize)]
-struct KnownProject<'a> {
-    name: &'a str,
-    platform: &'static str,
-}
-
-#[derive(Serialize)]
-struct KnownRun<'a> {
-    id: &'a str,
-    attempt: u32,
-    pipeline: &'a str,
-    host: &'a str,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct KnownStep {
-    outcome: &'static str,
-    exit_code: Option<i32>,
-    outputs: BTreeMap<String, String>,
 }

@@ -1,6 +1,7 @@
 //! Every kind of mistake, with its place and what is said about it.
 
-use agent_smith::config::{About, Broken, Env, Loaded, Problem, Severity, parse};
+use agent_smith::config::{About, Broken, Env, Loaded, Problem, Severity, Source, parse};
+use secrecy::ExposeSecret;
 
 /// Enough of an environment that nothing but the mistake in question is reported.
 fn env() -> Env {
@@ -281,6 +282,55 @@ fn a_secret_that_is_not_set_costs_nothing_else() {
     assert!(loaded.config.secrets.get("known").is_some() && loaded.config.secrets.get("mine").is_none());
 }
 
+/// What git is called with is the source's own, which may not be the tracker's.
+#[test]
+fn a_source_has_the_credentials_of_its_own_host() {
+    let with = |source: &str| {
+        PROJECT.replace("    pipeline: fix-bug", &format!("    source: {source}\n    pipeline: fix-bug"))
+    };
+    let on_gitlab = with("{ type: GitLab, url: https://gitlab.com/g/p }");
+    let token = |loaded: &Loaded| match &loaded.config.projects["p"].source {
+        Some(Source::Remote { credentials, .. }) => {
+            credentials.as_ref().map(|has| has.token.expose_secret().to_owned())
+        }
+        other => panic!("{other:?}"),
+    };
+    let github: Env = [("GITHUB_TOKEN", "hub")].into_iter().collect();
+    let loaded = parse("f.yml", &on_gitlab, &github).expect("usable");
+    let [warning] = loaded.problems.as_slice() else { panic!("{:?}", loaded.problems) };
+    assert!(warning.severity == Severity::Warning && warning.message.contains("GITLAB_TOKEN"), "{warning:?}");
+    assert_eq!(token(&loaded), None);
+    let both: Env = [("GITHUB_TOKEN", "hub"), ("GITLAB_TOKEN", " lab\n")].into_iter().collect();
+    let loaded = parse("f.yml", &on_gitlab, &both).expect("usable");
+    assert_eq!((token(&loaded).as_deref(), loaded.problems.len()), (Some("lab"), 0));
+    let odd: Env = [("GITHUB_TOKEN", "hub"), ("GITLAB_TOKEN", "l\u{e4}b")].into_iter().collect();
+    assert!(parse("f.yml", &on_gitlab, &odd).expect("usable").left_out["p"].contains("GITLAB_TOKEN"));
+    // Over ssh there is no token, and where the tracker's is missing too it is said once.
+    let loaded = parse("f.yml", &with("{ type: GitLab, url: ssh://git@gitlab.com/g/p }"), &github).expect("usable");
+    assert_eq!((token(&loaded), loaded.problems.len()), (None, 0));
+    let on_github = with("{ type: GitHub, url: https://github.com/o/r }");
+    assert_eq!(parse("f.yml", &on_github, &Env::default()).expect("usable").problems.len(), 1);
+    assert_eq!(token(&parse("f.yml", &on_github, &github).expect("usable")).as_deref(), Some("hub"));
+}
+
+/// What could only fail when the run gets there.
+#[test]
+fn steps_that_need_the_source_come_after_the_checkout() {
+    for (steps, expected) in [
+        ("[{commit: {}}]", Some("a `commit` step needs a `checkout` step before it")),
+        ("[{push: {}}, {checkout: {}}]", Some("a `push` step needs a `checkout` step before it")),
+        ("[{checkout: {base: 'a..b'}}]", Some("`base` is no name of a branch")),
+        ("[{checkout: {base: main, keep_work: true}}, {commit: {message: '{{ ticket.title }}'}}, {push: {}}]", None),
+    ] {
+        let loaded = parse("f.yml", &format!("pipelines: {{ x: {{ steps: {steps} }} }}"), &env()).expect("usable");
+        let said: Vec<&str> = loaded.problems.iter().map(|problem| problem.message.as_str()).collect();
+        match expected {
+            Some(expected) => assert!(said.iter().any(|message| message.contains(expected)), "{steps}: {said:?}"),
+            None => assert_eq!(said, ["no project is defined: there is nothing to do"]),
+        }
+    }
+}
+
 #[test]
 fn credentials_that_are_not_set_are_a_warning_and_unusable_ones_an_error() {
     let none = Env::default();
@@ -394,4 +444,15 @@ fn mistakes_of_steps_are_told_where_they_stand() {
     }
     assert_eq!(told.len(), 6);
     assert!(loaded.problems.iter().all(|problem| problem.about == About::Pipeline("q".into()) && problem.line > 16));
+}
+
+#[test]
+fn a_pipeline_of_more_steps_than_a_report_can_name_is_refused() {
+    let steps =
+        |count| format!("projects: {{}}\npipelines:\n  q:\n    steps:\n{}", "      - run: 'true'\n".repeat(count));
+    assert!(parse("f.yml", &steps(100), &env()).expect("usable").config.pipelines.contains_key("q"));
+    let loaded = parse("f.yml", &steps(101), &env()).expect("usable");
+    let told: Vec<&str> = loaded.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert!(told.iter().any(|told| told.contains("`steps` has at most 100 items, and this has 101")), "{told:?}");
+    assert!(!loaded.config.pipelines.contains_key("q"));
 }

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_smith::config::{Action, Pipeline, Retry, Secrets, Step};
+use agent_smith::config::{Action, Env, Pipeline, Retry, Secrets, Step, parse};
 use agent_smith::job::{AskedBy, Job, JobLease, WriteRight};
-use agent_smith::pipeline::{Mask, RunReport, RunRequest, Runner, RunnerSettings, Stop};
+use agent_smith::pipeline::{Confirm, Hands, Mask, RunReport, RunRequest, Runner, RunnerSettings, Stop, Writer};
+use agent_smith::platform;
+use agent_smith::platform::http::Http;
 use agent_smith::ticket::{PlatformKind, Ticket, TicketKey};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 /// The program that supervises steps.
 pub(crate) const SUPERVISOR: &str = env!("CARGO_BIN_EXE_agent-smith");
@@ -42,10 +45,10 @@ impl Bench {
     /// With a right to run that lasts so long.
     pub(crate) async fn run_for(&self, pipeline: &Pipeline, stop: &Stop, lease: Duration) -> RunReport {
         let Self { runner, ticket, job, .. } = self;
-        let (right, stop) = (right(job, lease), stop.clone());
+        let (right, stop, hands) = (right(job, lease), stop.clone(), hands(job));
         let secrets: Secrets = [("deploy_key".to_owned(), SECRET.into())].into_iter().collect();
         let mask = Mask::new([SECRET]);
-        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, secrets: &secrets, mask, stop, right }).await
+        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, secrets: &secrets, mask, hands, stop, right }).await
     }
 
     /// What is in the folder of this process: nothing but the lock when no run is under way.
@@ -65,6 +68,21 @@ pub(crate) const SECRET: &str = "s3cr3t-of-the-deploy";
 pub(crate) fn right(job: &Job, lease: Duration) -> Arc<dyn WriteRight> {
     let now = tokio::time::Instant::now();
     Arc::new(JobLease::obtained(job.clone(), (1, 1, "g".to_owned()), None, (now, lease)))
+}
+
+/// Hands of a run that writes nowhere: its tracker does not answer.
+pub(crate) fn hands(job: &Job) -> Hands {
+    let text = "projects: { p: { tickets: { type: GitHub, url: 'http://127.0.0.1:9/o/r' } } }";
+    let loaded = parse("f.yml", text, &Env::default()).unwrap_or_else(|broken| panic!("{broken}"));
+    let platform = platform::open(&loaded.config.projects["p"].tracker, &Http::new().unwrap()).unwrap();
+    let lease = JobLease::obtained(
+        job.clone(),
+        (1, 1, "g".to_owned()),
+        None,
+        (tokio::time::Instant::now(), Duration::from_secs(3600)),
+    );
+    let confirm: Confirm = Arc::new(|| Box::pin(async { Some(true) }));
+    Hands { platform, source: None, writer: Writer::new(lease, confirm, CancellationToken::new()) }
 }
 
 pub(crate) fn settings(root: &Path) -> RunnerSettings {

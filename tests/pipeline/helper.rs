@@ -13,7 +13,7 @@ use agent_smith::pipeline::supervise::shield_environment;
 use agent_smith::pipeline::{Mask, RunRequest, Runner, Stop};
 use agent_smith::ticket::{PlatformKind, TicketKey};
 
-use crate::fixture::{pipeline, right, settings, ticket};
+use crate::fixture::{hands, pipeline, right, settings, ticket};
 
 const ROOT: &str = "PIPELINE_HELPER_ROOT";
 const COMMAND: &str = "PIPELINE_HELPER_COMMAND";
@@ -49,9 +49,9 @@ async fn serve() {
     let job = Job::new(TicketKey::new(PlatformKind::Jira, "p", "P-1"), "fix-bug", AskedBy::TriggerLabel);
     let pipeline = pipeline(&[&std::env::var(COMMAND).unwrap()], Duration::from_secs(60));
     let (stop, right) = (Stop::default(), right(&job, Duration::from_secs(3600)));
-    let (secrets, mask) = (&Secrets::default(), Mask::default());
+    let (secrets, mask, hands) = (&Secrets::default(), Mask::default(), hands(&job));
     let (job, pipeline, ticket) = (&job, &pipeline, &ticket());
-    let request = RunRequest { job, attempt: 1, ticket, pipeline, secrets, mask, stop, right };
+    let request = RunRequest { job, attempt: 1, ticket, pipeline, secrets, mask, hands, stop, right };
     let report = runner.run(request).await;
     fs::write(Path::new(&root).join("report.new"), format!("{:?}\n{}", report.outcome, report.tail)).unwrap();
     fs::rename(Path::new(&root).join("report.new"), Path::new(&root).join("report")).unwrap();

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::steps::Steps;
 use super::{Spot, check_name};
-use crate::config::model::{Pipeline, Retry, Secrets, Step};
-use crate::config::problem::Desk;
-use crate::config::raw;
+use crate::config::model::{Pipeline, Retry, Secrets};
+use crate::config::problem::{About, Desk, Report};
+use crate::config::source::Source;
+use crate::config::{raw, tree};
 
 /// The pipelines that come with the program, each in the syntax of the file.
 const PRESETS: [(&str, &str); 3] = [
@@ -19,22 +20,31 @@ const PRESETS: [(&str, &str); 3] = [
 
 /// The pipelines that come with the program, in the order the documentation lists them.
 pub(in crate::config) fn presets() -> impl Iterator<Item = Pipeline> {
-    PRESETS.into_iter().filter_map(|(name, text)| match serde_yaml::from_str::<raw::Pipeline>(text) {
-        Ok(raw) => {
-            let steps = raw.steps.iter().map(super::steps::unchecked).collect();
-            Some(complete(name, &raw, steps, true))
-        }
-        Err(error) => {
+    PRESETS.into_iter().filter_map(|(name, text)| {
+        let preset = preset(name, text);
+        if let Err(error) = &preset {
             tracing::error!(pipeline = name, %error, "the built-in pipeline {name} cannot be read");
-            None
         }
+        preset.ok()
     })
+}
+
+/// Read and checked as if it stood in the file, where it could ask for no secret.
+fn preset(name: &str, text: &str) -> anyhow::Result<Pipeline> {
+    let raw: raw::Pipeline = serde_yaml::from_str(text)?;
+    let tree = tree::parse(text).map_err(|not_yaml| anyhow::anyhow!(not_yaml.message))?;
+    let (source, about) = (Source::new(name, text), About::Pipeline(name.to_owned()));
+    let mut report = Report::new(&source);
+    let mut desk = Desk { report: &mut report, about: about.clone() };
+    let checked = pipeline(name, raw, Spot::root(&tree), &Secrets::default(), &mut desk);
+    anyhow::ensure!(!report.has_error(&about), "it has mistakes: {:?}", report.into_sorted());
+    Ok(Pipeline { built_in: true, ..checked })
 }
 
 /// One pipeline of the file.
 pub(in crate::config) fn pipeline(
     name: &str,
-    raw: &raw::Pipeline,
+    raw: raw::Pipeline,
     spot: Spot<'_>,
     secrets: &Secrets,
     desk: &mut Desk<'_, '_>,
@@ -42,12 +52,8 @@ pub(in crate::config) fn pipeline(
     check_name("pipeline", name, spot.key_span(), desk);
     let mut steps = Steps::new(secrets);
     let spots = spot.child("steps");
-    let checked =
-        raw.steps.iter().enumerate().map(|(index, step)| steps.check(step, spots.item(index), desk)).collect();
-    complete(name, raw, checked, false)
-}
-
-fn complete(name: &str, raw: &raw::Pipeline, steps: Vec<Step>, built_in: bool) -> Pipeline {
+    let written = raw.steps.into_iter().enumerate();
+    let checked = written.filter_map(|(index, step)| steps.check(step, spots.item(index), desk)).collect();
     Pipeline {
         name: name.to_owned(),
         timeout: Duration::from_secs(raw.timeout_seconds),
@@ -55,15 +61,15 @@ fn complete(name: &str, raw: &raw::Pipeline, steps: Vec<Step>, built_in: bool) -
             raw::Retry::OnCrash => Retry::OnCrash,
             raw::Retry::Never => Retry::Never,
         },
-        steps,
-        built_in,
+        steps: checked,
+        built_in: false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Action;
+    use crate::config::{Action, Step};
 
     #[test]
     fn every_preset_can_be_read_and_fails_with_a_cure() {

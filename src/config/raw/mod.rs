@@ -16,7 +16,7 @@ use crate::ticket::PlatformKind;
 
 mod pipelines;
 
-pub(super) use pipelines::{Pipeline, Retry, Step};
+pub(super) use pipelines::{AgentType, ChangeRequest, Checkout, CodingAgent, Commit, Pipeline, Push, Retry, Step};
 
 /// The longest time that can be given, 30 days. Longer is most likely meant in milliseconds.
 const MAX_SECONDS: u64 = 2_592_000;

@@ -38,27 +38,110 @@ pub(in crate::config) enum Retry {
     Never,
 }
 
-/// One step.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// One step: exactly one of run, checkout, agent, commit, push, open_change_request, comment and set_status.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Step {
     /// A shell command, given to `sh -c` as it stands.
-    pub(in crate::config) run: String,
+    pub(in crate::config) run: Option<String>,
+    /// Puts the project's source into the workspace, on a branch of the ticket's own.
+    pub(in crate::config) checkout: Option<Checkout>,
+    /// Lets a coding agent work on the ticket in the workspace.
+    pub(in crate::config) agent: Option<CodingAgent>,
+    /// Commits everything that has changed in the workspace.
+    pub(in crate::config) commit: Option<Commit>,
+    /// Pushes the ticket's branch.
+    pub(in crate::config) push: Option<Push>,
+    /// Opens a pull or merge request for the ticket's branch, or finds the one that is open.
+    pub(in crate::config) open_change_request: Option<ChangeRequest>,
+    /// A comment on the ticket, in Markdown; a template.
+    pub(in crate::config) comment: Option<String>,
+    /// Moves the ticket to this status in the platform's own workflow.
+    pub(in crate::config) set_status: Option<String>,
     /// What other steps and the report call it: small letters, digits and underscores.
     pub(in crate::config) name: Option<String>,
-    /// A condition such as `ticket.labels is containing("docs")` or `failure()`. Without one: success().
+    /// A condition such as `"docs" in ticket.labels` or `failure()`. Without one: success().
     #[serde(rename = "if")]
     pub(in crate::config) condition: Option<String>,
     /// Limit for this step, within that of the whole run.
     #[schemars(range(min = 1, max = MAX_SECONDS))]
     pub(in crate::config) timeout_seconds: Option<u64>,
     /// The run goes on, and may end as done, when this step fails.
-    #[serde(default)]
     pub(in crate::config) continue_on_error: bool,
     /// Environment variables of this step, as they stand.
-    #[serde(default)]
     pub(in crate::config) env: IndexMap<String, String>,
     /// Names under `secrets` whose values this step may see, as environment variables of the same name.
-    #[serde(default)]
     pub(in crate::config) secrets: Vec<String>,
+}
+
+/// Where the work on a ticket begins.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Checkout {
+    /// The branch to begin from and to merge into. Default: the repository's own.
+    pub(in crate::config) base: Option<String>,
+    /// Commit and push what is there when the run is cancelled, with a subject that begins with "wip:".
+    pub(in crate::config) keep_work: bool,
+}
+
+/// A coding agent: one whose command line is known, or any command.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct CodingAgent {
+    /// An agent whose command line is known.
+    #[serde(rename = "type")]
+    pub(in crate::config) kind: Option<AgentType>,
+    /// The model it is told to use, in the agent's own words.
+    pub(in crate::config) model: Option<String>,
+    /// More arguments for an agent whose command line is known.
+    pub(in crate::config) args: Vec<String>,
+    /// Any other agent: program and arguments. The prompt is its standard input.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) command: Option<Vec<String>>,
+    /// What it is told; a template. Default: title and description of the ticket, and to change files only.
+    pub(in crate::config) prompt: Option<String>,
+    /// It is ended when it has printed nothing for so long.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(in crate::config) stall_timeout_seconds: Option<u64>,
+}
+
+/// Coding agents whose command line is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum AgentType {
+    /// Claude Code.
+    Claude,
+    /// Codex CLI.
+    Codex,
+    /// Gemini CLI.
+    Gemini,
+    /// Aider.
+    Aider,
+    /// OpenCode.
+    OpenCode,
+}
+
+/// What is said of a change.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Commit {
+    /// The message; a template. Default: the ticket's title and address.
+    pub(in crate::config) message: Option<String>,
+}
+
+/// A push has nothing to choose.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Push {}
+
+/// A pull or merge request.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct ChangeRequest {
+    /// Its title; a template. Default: the ticket's.
+    pub(in crate::config) title: Option<String>,
+    /// Its description; a template. What the run did is added to it.
+    pub(in crate::config) body: Option<String>,
+    /// Open it as a draft. It is one anyway when a step failed that the pipeline tolerates.
+    pub(in crate::config) draft: bool,
 }

@@ -2,27 +2,35 @@
 //!
 //! Who calls: `run`, once for each step. What must stay true: when a step has ended, nothing that it started is left.
 
-use std::ffi::OsString;
-
-use super::capture::Capture;
-use super::supervise::client::Ended;
 use crate::config::Action;
 
+mod checkout;
+mod comment;
+mod commit;
+mod context;
+mod keep;
 mod outputs;
+mod push;
 mod run;
 
+pub(super) use context::{Ended, State, StepContext, StopNow};
+pub(super) use keep::keep_work;
 pub(super) use outputs::Outputs;
 pub(super) use run::Surroundings;
 
-/// Carries a step out, to its end or to its end by `stop`, with these variables beside those of all steps. Returns how
-/// it ended and how many processes could not be ended.
-pub(super) async fn carry_out(
-    action: &Action,
-    (surroundings, variables): (&Surroundings, Vec<(OsString, OsString)>),
-    stop: impl Future<Output = ()>,
-    capture: &mut Capture,
-) -> (Ended, usize) {
+/// Carries a step out, to its end or to its end by `stop`.
+pub(super) async fn carry_out(action: &Action, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
     match action {
-        Action::Run { command } => run::carry_out(command, (surroundings, variables), stop, capture).await,
+        Action::Run { command } => run::carry_out(command, context, stop).await,
+        Action::Checkout { base, keep_work } => checkout::carry_out((base.as_deref(), *keep_work), context, stop).await,
+        Action::Commit { message } => commit::carry_out(message.as_ref(), context, stop).await,
+        Action::Push => push::carry_out(context, stop).await,
+        Action::Comment(template) => comment::carry_out(template, context, stop).await,
+        other => Ended::NotStarted(format!("UNFINISHED {other}")),
     }
+}
+
+/// How a step ends that works on the source when there is none.
+fn no_checkout(step: &str) -> Ended {
+    Ended::NotStarted(format!("a `{step}` step needs a `checkout` step before it"))
 }

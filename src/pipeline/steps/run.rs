@@ -7,9 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::context::{Ended, StepContext, StopNow};
 use crate::job::{Job, WriteRight};
-use crate::pipeline::capture::Capture;
-use crate::pipeline::supervise::client::{Ended, Launch, supervise};
+use crate::pipeline::supervise::client::{Launch, supervise};
 use crate::pipeline::workspace::RunFolder;
 
 /// What a step may see of the server's environment: where programs and the user's settings are, and how to print.
@@ -61,23 +61,23 @@ impl Surroundings {
     }
 }
 
-pub(super) async fn carry_out(
-    command: &str,
-    (surroundings, variables): (&Surroundings, Vec<(OsString, OsString)>),
-    stop: impl Future<Output = ()>,
-    capture: &mut Capture,
-) -> (Ended, usize) {
+pub(super) async fn carry_out(command: &str, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
+    let surroundings = context.surroundings;
     // A step may have removed or replaced it; the next one is told so instead of running somewhere else.
     if !surroundings.workspace.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-        return (Ended::NotStarted("the workspace is gone: an earlier step removed it".to_owned()), 0);
+        return Ended::NotStarted("the workspace is gone: an earlier step removed it".to_owned());
     }
-    let environment = [surroundings.environment.clone(), variables].concat();
+    let environment = [surroundings.environment.as_slice(), context.variables.as_slice()].concat();
+    let command = ["/bin/sh".into(), "-c".into(), command.into()];
     let launch = Launch {
         supervisor: &surroundings.supervisor,
-        command,
+        command: &command,
+        input: None,
         directory: &surroundings.workspace,
         environment: &environment,
         right: surroundings.right.as_ref(),
     };
-    supervise(&launch, stop, capture).await
+    let (ended, left) = supervise(&launch, stop, context.capture).await;
+    context.left_behind += left;
+    ended.into()
 }

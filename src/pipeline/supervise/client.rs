@@ -1,10 +1,10 @@
-//! The server's side of a supervised command: start the supervisor, drain the output, pass a stop on, clean up.
+//! The server's side of a supervised program: start the supervisor, drain the output, pass a stop on, clean up.
 //!
 //! Who calls: `steps`. What must stay true: when [`supervise`] returns, nothing of the command runs any more, or the
 //! number of processes that could not be ended is in the answer; output is always drained, so that no step ever waits
 //! for the log.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -40,13 +40,19 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 const REPORT_LIMIT: u64 = 8 * 1024;
 /// As much as a pipe holds.
 const READ_SIZE: usize = 64 * 1024;
+/// Longest answer. The names of the files of a large change take a few hundred kilobytes.
+pub(in crate::pipeline) const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+/// As much of standard error as explains a failure.
+const ERRORS_LIMIT: usize = 8 * 1024;
 
 /// What to run, and where.
 pub(in crate::pipeline) struct Launch<'a> {
     /// The program that becomes the supervisor: this binary.
     pub(in crate::pipeline) supervisor: &'a Path,
-    /// Given to `sh -c`.
-    pub(in crate::pipeline) command: &'a str,
+    /// The program and its arguments. One without a slash is looked for in the `PATH` of its own environment.
+    pub(in crate::pipeline) command: &'a [OsString],
+    /// A file that becomes its standard input; without one, that is empty.
+    pub(in crate::pipeline) input: Option<&'a Path>,
     /// The working directory.
     pub(in crate::pipeline) directory: &'a Path,
     /// The whole environment.
@@ -58,9 +64,9 @@ pub(in crate::pipeline) struct Launch<'a> {
 /// How a supervised command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pipeline) enum Ended {
-    /// The shell exited by itself.
+    /// The program exited by itself.
     Exit(i32),
-    /// A signal that we did not send ended the shell.
+    /// A signal that we did not send ended the program.
     Signal(i32),
     /// The stop came first.
     Stopped,
@@ -72,13 +78,41 @@ pub(in crate::pipeline) enum Ended {
     SupervisorLost,
 }
 
-/// Runs a command to its end, or to its end by `stop`. Returns how it ended and how many processes could not be ended.
+/// What a program said that is asked for an answer.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) struct Answer {
+    /// Its standard output, up to [`ANSWER_LIMIT`].
+    pub(in crate::pipeline) output: Vec<u8>,
+    /// The end of its standard error.
+    pub(in crate::pipeline) errors: Vec<u8>,
+}
+
+/// Runs a program to its end, or to its end by `stop`. Returns how it ended and how many processes could not be ended.
 pub(in crate::pipeline) async fn supervise(
     launch: &Launch<'_>,
     stop: impl Future<Output = ()>,
     capture: &mut Capture,
 ) -> (Ended, usize) {
-    let (supervisor, socket, output) = match start(launch) {
+    watch(launch, stop, capture, None).await
+}
+
+/// The same for a program whose standard output is an answer and no talk: only standard error goes to `capture`.
+pub(in crate::pipeline) async fn supervise_and_read(
+    launch: &Launch<'_>,
+    stop: impl Future<Output = ()>,
+    capture: &mut Capture,
+    answer: &mut Answer,
+) -> (Ended, usize) {
+    watch(launch, stop, capture, Some(answer)).await
+}
+
+async fn watch(
+    launch: &Launch<'_>,
+    stop: impl Future<Output = ()>,
+    capture: &mut Capture,
+    answer: Option<&mut Answer>,
+) -> (Ended, usize) {
+    let Started { supervisor, socket, talk, answering } = match start(launch, answer.is_some()) {
         Ok(started) => started,
         Err(error) => return (Ended::NotStarted(format!("cannot start the supervisor: {error}")), 0),
     };
@@ -88,29 +122,50 @@ pub(in crate::pipeline) async fn supervise(
         over.cancel();
         ended
     };
-    let (ended, ()) = tokio::join!(control, drain(output, &over, capture));
+    let reading = async {
+        let (Some(answering), Some(Answer { output, errors })) = (answering, answer) else {
+            return drain(talk, &over, Listener::Log(capture)).await;
+        };
+        let answer = drain(answering, &over, Listener::Answer(output));
+        tokio::join!(answer, drain(talk, &over, Listener::LogAndErrors(capture, errors)));
+    };
+    let (ended, ()) = tokio::join!(control, reading);
     ended
 }
 
-fn start(launch: &Launch<'_>) -> io::Result<(Registered, UnixStream, pipe::Receiver)> {
+struct Started {
+    supervisor: Registered,
+    socket: UnixStream,
+    /// What it prints; only on standard error when there is the next.
+    talk: pipe::Receiver,
+    answering: Option<pipe::Receiver>,
+}
+
+fn start(launch: &Launch<'_>, answers: bool) -> io::Result<Started> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let (output, writer) = io::pipe()?;
+    let (talk, talker) = io::pipe()?;
+    let (answering, output) = match answers {
+        true => io::pipe().map(|(answering, output)| (Some(answering), output))?,
+        false => (None, talker.try_clone()?),
+    };
     let mut command = Command::new(launch.supervisor);
     command
         .arg0("agent-smith")
         .args([super::SUBCOMMAND, WATCH])
-        .arg(launch.command)
+        .arg(launch.input.map_or(OsStr::new(""), Path::as_os_str))
+        .args(launch.command)
         .current_dir(launch.directory)
         .env_clear()
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::from(OwnedFd::from(writer.try_clone()?)))
-        .stderr(Stdio::from(OwnedFd::from(writer)));
-    let output = pipe::Receiver::from_owned_fd(OwnedFd::from(output))?;
+        .stdout(Stdio::from(OwnedFd::from(output)))
+        .stderr(Stdio::from(OwnedFd::from(talker)));
+    let talk = pipe::Receiver::from_owned_fd(OwnedFd::from(talk))?;
+    let answering = answering.map(|answering| pipe::Receiver::from_owned_fd(OwnedFd::from(answering))).transpose()?;
     let socket = UnixStream::from_std(ours)?;
     // The writing ends live in `command` and are closed with it; only the step holds them then.
-    Ok((Registered::spawn(&mut command)?, socket, output))
+    Ok(Started { supervisor: Registered::spawn(&mut command)?, socket, talk, answering })
 }
 
 /// Waits for the report, passes a stop on, and makes sure that the supervisor and its tree are gone.
@@ -178,14 +233,38 @@ async fn allow(writer: &mut WriteHalf<'_>, right: &dyn WriteRight) {
     }
 }
 
+/// Where a pipe's bytes go.
+enum Listener<'a> {
+    Log(&'a mut Capture),
+    LogAndErrors(&'a mut Capture, &'a mut Vec<u8>),
+    Answer(&'a mut Vec<u8>),
+}
+
+impl Listener<'_> {
+    async fn take(&mut self, chunk: &[u8]) {
+        match self {
+            Self::Log(capture) => capture.take(chunk).await,
+            Self::LogAndErrors(capture, errors) => {
+                capture.take(chunk).await;
+                errors.extend_from_slice(chunk);
+                errors.drain(..errors.len().saturating_sub(ERRORS_LIMIT));
+            }
+            Self::Answer(output) => {
+                let room = ANSWER_LIMIT.saturating_sub(output.len());
+                output.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+        }
+    }
+}
+
 /// Reads until the pipe ends, or until [`DRAIN_LIMIT`] after the tree is gone.
-async fn drain(mut output: pipe::Receiver, over: &CancellationToken, capture: &mut Capture) {
+async fn drain(mut pipe: pipe::Receiver, over: &CancellationToken, mut listener: Listener<'_>) {
     let reading = async {
         let mut buffer = vec![0; READ_SIZE];
-        while let Ok(count) = output.read(&mut buffer).await
+        while let Ok(count) = pipe.read(&mut buffer).await
             && count > 0
         {
-            capture.take(&buffer[..count]).await;
+            listener.take(&buffer[..count]).await;
         }
     };
     let too_late = async {

@@ -1,4 +1,4 @@
-//! Running one shell command so that nothing of it is left when it is over.
+//! Running one program so that nothing of it is left when it is over.
 //!
 //! A step does not run as a child of the server but under a small process of its own, its supervisor: this binary,
 //! started again with [`SUBCOMMAND`]. The supervisor is the subreaper of the step, so whatever the step starts stays
@@ -10,7 +10,7 @@
 //! `strangers` ends what then becomes its child.
 //!
 //! ```text
-//! server --socket pair--> supervisor --> sh -c <command> --> ...
+//! server --socket pair--> supervisor --> <program> <arguments> --> ...
 //!        <----report----
 //! ```
 //!

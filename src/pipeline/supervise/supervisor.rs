@@ -28,7 +28,7 @@ use super::tree;
 /// Between SIGTERM and SIGKILL when the server asks for a stop. Long enough for a build tool to remove its temporary
 /// files, short enough for ten seconds in all.
 pub(super) const STOP_TERM: Duration = Duration::from_secs(3);
-/// The same for what a step left behind when its shell ended by itself: it had its chance.
+/// The same for what a step left behind when its program ended by itself: it had its chance.
 const LEFTOVER_TERM: Duration = Duration::from_secs(1);
 /// How long SIGKILL is repeated. What is left then sits in the kernel or belongs to another user.
 pub(super) const KILL_LIMIT: Duration = Duration::from_secs(2);
@@ -36,20 +36,25 @@ pub(super) const KILL_LIMIT: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(5);
 /// The exit code when supervising failed, as `env` and `timeout` use it.
 const NOT_STARTED: u8 = 125;
+/// The exit code when the program could not be started, as a shell says it.
+pub(super) const NOT_FOUND: u8 = 127;
 
 /// First argument of the supervisor itself.
 pub(super) const WATCH: &str = "watch";
-/// First argument of the short stage between the supervisor and the shell.
-const BECOME_SHELL: &str = "become-shell";
+/// First argument of the short stage between the supervisor and the program.
+const BECOME: &str = "become";
 
-/// What the hidden subcommand does with the arguments behind it: a role, `watch` or `become-shell`, and a command.
+/// What the hidden subcommand does with the arguments behind it: a role, `watch` or `become`, then the program and its
+/// arguments. For `watch`, a file stands before the program that becomes its standard input; an empty one is none.
 ///
-/// A supervisor ends with the exit code of the shell, 128 + n for signal n. That is for people; the server reads the
+/// A supervisor ends with the exit code of the program, 128 + n for signal n. That is for people; the server reads the
 /// report on the socket.
 pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    match (arguments.next(), arguments.next()) {
-        (Some(role), Some(command)) if role == WATCH => watch(&command),
-        (Some(role), Some(command)) if role == BECOME_SHELL => become_shell(&command),
+    let role = arguments.next();
+    let rest: Vec<OsString> = arguments.collect();
+    match (role, rest.as_slice()) {
+        (Some(role), [input, command @ ..]) if role == WATCH && !command.is_empty() => watch(input, command),
+        (Some(role), [program, arguments @ ..]) if role == BECOME => become_program(program, arguments),
         _ => {
             eprintln!("agent-smith starts this subcommand by itself for each step: it is not for use by hand");
             ExitCode::from(2)
@@ -57,9 +62,10 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn watch(command: &OsStr) -> ExitCode {
+fn watch(input: &OsStr, command: &[OsString]) -> ExitCode {
     close_inherited();
-    let message = supervise(command).unwrap_or_else(|error| Message { told: Told::Failed(error.to_string()), left: 0 });
+    let supervised = supervise(input, command);
+    let message = supervised.unwrap_or_else(|error| Message { told: Told::Failed(error.to_string()), left: 0 });
     if let Ok(mut socket) = socket() {
         let _ = socket.write_all(message.to_text().as_bytes()); // the server may be gone, and then nobody asks
     }
@@ -72,7 +78,7 @@ fn watch(command: &OsStr) -> ExitCode {
     })
 }
 
-fn supervise(command: &OsStr) -> io::Result<Message> {
+fn supervise(input: &OsStr, command: &[OsString]) -> io::Result<Message> {
     // All signals wait until they are asked for: a SIGTERM to everything, as some service supervisors send it, ends the
     // step and leaves this process to clean up. Blocked and not ignored, because a shell keeps ignoring what it was
     // told to ignore.
@@ -82,8 +88,8 @@ fn supervise(command: &OsStr) -> io::Result<Message> {
     // The step may not look into this process, where it would find the socket.
     prctl::set_dumpable(false)?;
     let stop = watch_for_stop()?;
-    let shell = start_shell(command)?;
-    let mut step = Step { shell, ended: None };
+    let program = start_program(input, command)?;
+    let mut step = Step { program, ended: None };
     let stopped = step.wait(&stop)?;
     let left = step.end_tree(match stopped {
         Some(Stop::Asked) => STOP_TERM,
@@ -96,33 +102,42 @@ fn supervise(command: &OsStr) -> io::Result<Message> {
         (Some(Stop::Expired), _) => Told::Expired,
         (None, Some(Ended::Code(code))) => Told::Exit(code),
         (None, Some(Ended::Signal(number))) => Told::Signal(number),
-        (None, None) => Told::Failed("the shell is gone and its exit status with it".to_owned()),
+        (None, None) => Told::Failed("the program is gone and its exit status with it".to_owned()),
     };
     Ok(Message { told, left })
 }
 
-/// Starts the shell by way of [`become_shell`].
-fn start_shell(command: &OsStr) -> io::Result<Child> {
-    let shell = Command::new("/proc/self/exe")
+/// Starts the program by way of [`become_program`].
+fn start_program(input: &OsStr, command: &[OsString]) -> io::Result<Child> {
+    let stdin = match input.is_empty() {
+        true => Stdio::null(),
+        false => Stdio::from(fs::File::open(input).map_err(|error| named("cannot open its input", &error))?),
+    };
+    let program = Command::new("/proc/self/exe")
         .arg0("agent-smith")
-        .args([OsStr::new(super::SUBCOMMAND), OsStr::new(BECOME_SHELL), command])
-        .stdin(Stdio::null())
+        .args([super::SUBCOMMAND, BECOME])
+        .args(command)
+        .stdin(stdin)
         .process_group(0) // so that `kill 0` in a script means the script
         .spawn();
-    shell.map_err(|error| io::Error::new(error.kind(), format!("cannot start the shell: {error}")))
+    program.map_err(|error| named("cannot start the program", &error))
 }
 
-/// Turns this process into the shell, with no signal blocked.
+fn named(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// Turns this process into the program, with no signal blocked.
 ///
 /// A process inherits blocked signals, and the supervisor cannot unblock its own for a moment: a step that starts with
 /// a signal to its parent would hit it in that moment. So the new process unblocks them itself.
-fn become_shell(command: &OsStr) -> ExitCode {
+fn become_program(program: &OsStr, arguments: &[OsString]) -> ExitCode {
     let error = match SigSet::empty().thread_set_mask() {
-        Ok(()) => Command::new("/bin/sh").arg("-c").arg(command).exec(),
+        Ok(()) => Command::new(program).args(arguments).exec(),
         Err(errno) => io::Error::from(errno),
     };
-    eprintln!("agent-smith: cannot start /bin/sh: {error}");
-    ExitCode::from(127) // as a shell says that it did not find a program
+    eprintln!("agent-smith: cannot start {}: {error}", program.display());
+    ExitCode::from(NOT_FOUND)
 }
 
 /// Closes what this process should not have been given; the server's own descriptors close themselves.
@@ -138,7 +153,7 @@ fn socket() -> io::Result<UnixStream> {
     Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// Why a step must end before its shell does.
+/// Why a step must end before its program does.
 #[derive(Debug, Clone, Copy)]
 enum Stop {
     /// The server asked, or is gone.
@@ -190,12 +205,12 @@ enum Ended {
 }
 
 struct Step {
-    shell: Child,
+    program: Child,
     ended: Option<Ended>,
 }
 
 impl Step {
-    /// Sleeps until the shell has ended (`None`) or must end.
+    /// Sleeps until the program has ended (`None`) or must end.
     fn wait(&mut self, stop: &OnceLock<Stop>) -> io::Result<Option<Stop>> {
         let mut wake = SigSet::empty();
         wake.add(Signal::SIGCHLD);
@@ -214,14 +229,14 @@ impl Step {
     /// become children of this process, there is no descendant left either.
     fn reap(&mut self) -> bool {
         // Asked first and by itself, because only the standard library can read a status with a real-time signal.
-        if let Ok(Some(status)) = self.shell.try_wait() {
+        if let Ok(Some(status)) = self.program.try_wait() {
             self.ended = self.ended.or(ended(status));
         }
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::StillAlive) => return false,
-                Ok(WaitStatus::Exited(pid, code)) if self.is_shell(pid) => self.ended = Some(Ended::Code(code)),
-                Ok(WaitStatus::Signaled(pid, signal, _)) if self.is_shell(pid) => {
+                Ok(WaitStatus::Exited(pid, code)) if self.is_program(pid) => self.ended = Some(Ended::Code(code)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) if self.is_program(pid) => {
                     self.ended = Some(Ended::Signal(signal as i32));
                 }
                 Err(Errno::ECHILD) => return true,
@@ -230,8 +245,8 @@ impl Step {
         }
     }
 
-    fn is_shell(&self, pid: Pid) -> bool {
-        u32::try_from(pid.as_raw()).is_ok_and(|pid| pid == self.shell.id())
+    fn is_program(&self, pid: Pid) -> bool {
+        u32::try_from(pid.as_raw()).is_ok_and(|pid| pid == self.program.id())
     }
 
     /// Ends every descendant: SIGTERM, `term` to obey it, then SIGKILL until none is left. Returns how many are left.

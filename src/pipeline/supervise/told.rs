@@ -18,7 +18,7 @@ pub(super) fn allowed(message: Allowance) -> Duration {
     Duration::from_millis(u64::from_be_bytes(message))
 }
 
-/// How the shell ended, as its supervisor saw it.
+/// How the program ended, as its supervisor saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
     /// It exited by itself.
@@ -33,7 +33,7 @@ pub(super) enum Told {
     Failed(String),
 }
 
-/// The whole message: how the shell ended and how many processes could not be ended.
+/// The whole message: how the program ended and how many processes could not be ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
     pub(super) told: Told,

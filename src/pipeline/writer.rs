@@ -1,13 +1,14 @@
-//! Gets a run's writes onto its ticket: asks the store for the epoch before each, retries what may succeed later.
+//! Gets a run's writes to where they belong: asks for the epoch before each, retries what may succeed later.
 //!
-//! What must stay true: a stale epoch writes nothing; a slot is not held for ever by a platform that is away, because
+//! Who calls: the consumer, for label and comment; the steps that write to a platform. What must stay true: a stale epoch writes nothing; a slot is not held for ever by a platform that is away, because
 //! after some attempts the job goes back to the queue, with its result recorded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 
-use super::Parts;
 use crate::job::{JobLease, WriteRight};
 use crate::platform;
 use crate::runner::Backoff;
@@ -27,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Why a write was given up.
 #[derive(Debug)]
-pub(super) enum GivenUp {
+pub enum GivenUp {
     /// The lease is not ours any more.
     LeaseLost,
     /// The process must end.
@@ -38,53 +39,74 @@ pub(super) enum GivenUp {
     Refused(platform::Error),
 }
 
-impl Parts {
+/// Asks the store whether a lease is still its job's; `None` when it does not answer.
+pub type Confirm = Arc<dyn Fn() -> BoxFuture<'static, Option<bool>> + Send + Sync>;
+
+/// Writes for one lease. Clones share it.
+#[derive(Clone)]
+pub struct Writer {
+    lease: JobLease,
+    confirm: Confirm,
+    hard: CancellationToken,
+}
+
+impl Writer {
+    /// Writes while `confirm` agrees, and until shortly after `hard`.
+    pub fn new(lease: JobLease, confirm: Confirm, hard: CancellationToken) -> Self {
+        Self { lease, confirm, hard }
+    }
+
+    /// The right that each write shows.
+    pub fn right(&self) -> &JobLease {
+        &self.lease
+    }
+
     /// True while the store agrees that this lease is the job's. An unreachable store is waited for as long as the
     /// lease lasts.
-    pub(super) async fn still_ours(&self, lease: &JobLease) -> bool {
-        while lease.is_valid() {
-            match self.store.confirm(lease).await {
-                Ok(true) => return true,
-                Ok(false) => {
-                    lease.revoke();
+    pub async fn still_ours(&self) -> bool {
+        while self.lease.is_valid() {
+            match (self.confirm)().await {
+                Some(true) => return true,
+                Some(false) => {
+                    self.lease.revoke();
                     return false;
                 }
-                Err(error) => {
-                    self.availability.report(&error);
-                    tokio::time::sleep(FIRST_PAUSE).await;
-                }
+                None => tokio::time::sleep(FIRST_PAUSE).await,
             }
         }
         false
     }
 
     /// Calls the platform until it worked, it is refused, or it is better tried later by whoever takes the job next.
-    pub(super) async fn insist<'a, T>(
+    ///
+    /// # Errors
+    /// Why it was given up.
+    pub async fn insist<'a, T>(
         &self,
-        lease: &JobLease,
         call: impl FnMut() -> BoxFuture<'a, platform::Result<T>> + Send,
     ) -> Result<T, GivenUp> {
-        self.attempt(ATTEMPTS, lease, call).await
+        self.attempt(ATTEMPTS, call).await
     }
 
     /// The same with less patience, for a job that has not begun.
-    pub(super) async fn try_first<'a, T>(
+    ///
+    /// # Errors
+    /// Why it was given up.
+    pub async fn try_first<'a, T>(
         &self,
-        lease: &JobLease,
         call: impl FnMut() -> BoxFuture<'a, platform::Result<T>> + Send,
     ) -> Result<T, GivenUp> {
-        self.attempt(FIRST_ATTEMPTS, lease, call).await
+        self.attempt(FIRST_ATTEMPTS, call).await
     }
 
     async fn attempt<'a, T>(
         &self,
         attempts: u32,
-        lease: &JobLease,
         mut call: impl FnMut() -> BoxFuture<'a, platform::Result<T>> + Send,
     ) -> Result<T, GivenUp> {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         for attempt in 1.. {
-            if !self.still_ours(lease).await {
+            if !self.still_ours().await {
                 return Err(GivenUp::LeaseLost);
             }
             let answer = tokio::select! {
@@ -102,7 +124,7 @@ impl Parts {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.shutdown.hard().cancelled() => return Err(GivenUp::Shutdown),
+                () = self.hard.cancelled() => return Err(GivenUp::Shutdown),
             }
         }
         Err(GivenUp::LeaseLost)
@@ -110,7 +132,7 @@ impl Parts {
 
     /// Resolves when a call that is under way must end because the process does.
     async fn last_call(&self) {
-        self.shutdown.hard().cancelled().await;
+        self.hard.cancelled().await;
         tokio::time::sleep(LAST_CALL).await;
     }
 }
