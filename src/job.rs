@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::ticket::{Account, TicketKey};
 
-/// How often a job may be taken before its ticket is Failed instead of tried once more. Three: a crash of one box and
+/// How often a run is begun before its ticket is Failed, unless its pipeline says otherwise. Three: a crash of one box and
 /// of the next one is bad luck, a third in a row is the job.
 pub const MAX_ATTEMPTS: u32 = 3;
 

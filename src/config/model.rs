@@ -256,21 +256,27 @@ pub struct Pipeline {
     pub name: String,
     /// Limit for the whole run.
     pub timeout: Duration,
-    /// What happens to a run that a crash broke off.
+    /// When a run is begun again.
     pub retry: Retry,
+    /// How often it is begun at most.
+    pub attempts: u32,
+    /// Pause before a failed run is begun again, before it is doubled and drawn.
+    pub backoff: Duration,
     /// In order; the first failure ends the run.
     pub steps: Vec<Step>,
     /// True for a pipeline that comes with the program.
     pub built_in: bool,
 }
 
-/// What happens to a run that a crash broke off.
+/// When a run is begun again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Retry {
-    /// Run it again from the start; the steps must be idempotent.
+    /// When a crash broke it off; the steps must be idempotent.
     #[default]
     OnCrash,
-    /// Fail it and say why.
+    /// Also when a step failed.
+    OnFailure,
+    /// A run that broke off is failed.
     Never,
 }
 

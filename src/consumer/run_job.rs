@@ -16,7 +16,7 @@ use super::{heartbeat, show};
 use crate::claim::taken_back;
 use crate::clock;
 use crate::config::{Pipeline, Project, Retry};
-use crate::job::{JobLease, MAX_ATTEMPTS, RunResult, Verdict, Withdrawal};
+use crate::job::{JobLease, RunResult, Verdict, Withdrawal};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::{GivenUp, Hands, Outcome, RunReport, RunRequest, Stop, StopReason, Writer, report};
 use crate::platform::Platform;
@@ -26,6 +26,9 @@ use crate::ticket::Ticket;
 /// A job older than this is not kept waiting for a project that is not in the file: an edit that was a mistake, or one
 /// that spreads over the replicas, is over by then.
 const WITHOUT_PROJECT: Duration = Duration::from_secs(300);
+
+/// Longest pause before a failed run is begun again. Whoever waits for more has looked already.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
 /// Carries out one taken job, whatever happens.
 pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
@@ -167,8 +170,8 @@ impl<'a> JobRun<'a> {
             return Some(failed(report::unknown_pipeline(&job.pipeline)));
         };
         let started_before = attempt > 1 && Lifecycle::of(&ticket.labels) == Some(Lifecycle::InProgress);
-        if attempt > MAX_ATTEMPTS {
-            return Some(failed(report::gave_up(&job.pipeline, MAX_ATTEMPTS)));
+        if attempt > pipeline.attempts {
+            return Some(failed(report::gave_up(&job.pipeline, pipeline.attempts)));
         }
         (started_before && pipeline.retry == Retry::Never)
             .then(|| failed(report::not_retried(&job.pipeline, attempt - 1)))
@@ -205,7 +208,17 @@ impl<'a> JobRun<'a> {
                 run.await
             }
         };
+        if let Some(pause) = again_in(pipeline, &report) {
+            return self.try_again(platform, pause).await;
+        }
         self.after_run(platform, &report).await
+    }
+
+    /// The run failed and its pipeline gives it another attempt: nothing is recorded, the ticket waits again.
+    async fn try_again(&self, platform: &dyn Platform, pause: Duration) -> Result<End, GivenUp> {
+        info!("the run failed: it is begun again in {} s", pause.as_secs());
+        self.transition(platform, Some(Lifecycle::Enqueued)).await?;
+        Ok(End::HandBack(ReleaseReason::Broken, pause))
     }
 
     async fn after_run(&self, platform: &dyn Platform, report: &RunReport) -> Result<End, GivenUp> {
@@ -263,6 +276,17 @@ impl<'a> JobRun<'a> {
         }
         Ok(End::HandBack(ReleaseReason::HandedBack, Duration::ZERO))
     }
+}
+
+/// The pause before a failed run is begun again, if it is: doubled with each attempt, and drawn by a fifth, so that what
+/// failed together does not come back together.
+fn again_in(pipeline: &Pipeline, report: &RunReport) -> Option<Duration> {
+    let failed = matches!(report.outcome, Outcome::Failed(_));
+    if !failed || pipeline.retry != Retry::OnFailure || report.attempt >= pipeline.attempts {
+        return None;
+    }
+    let doubled = pipeline.backoff.saturating_mul(1 << (report.attempt - 1).min(10)).min(LONGEST_BACKOFF);
+    Some(doubled.mul_f64(rand::random_range(0.8..=1.2)))
 }
 
 /// How long ago a ticket was claimed, as its run id tells: by the clocks of this machine and of the one that claimed it.

@@ -57,6 +57,8 @@ pub struct RunReport {
     pub run_id: String,
     /// Number of the attempt.
     pub attempt: u32,
+    /// How many there may be.
+    pub attempts: u32,
     /// The machine it ran on.
     pub host: String,
     /// Name of the pipeline.

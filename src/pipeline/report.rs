@@ -10,7 +10,7 @@ use super::mask::Mask;
 use super::outcome::{
     FailureCause, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words, duration_in_words,
 };
-use crate::job::{Cause, MAX_ATTEMPTS, Withdrawal};
+use crate::job::{Cause, Withdrawal};
 use crate::lifecycle::Lifecycle;
 
 /// Upper bound of a comment. GitHub takes 65,536 characters, Jira 32,767 per text node, the others more.
@@ -76,7 +76,7 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
         Outcome::Done | Outcome::Stopped(_) => {}
     }
     let (host, run) = (span(&report.host), span(&report.run_id));
-    parts.push(format!("Host {host}, attempt {} of at most {MAX_ATTEMPTS}, run {run}.", report.attempt));
+    parts.push(format!("Host {host}, attempt {} of at most {}, run {run}.", report.attempt, report.attempts));
     bounded(parts.join("\n\n"))
 }
 
@@ -228,6 +228,7 @@ mod tests {
         RunReport {
             run_id: "0190-run".into(),
             attempt: 2,
+            attempts: 3,
             host: "box-1".into(),
             pipeline: "fix-bug".into(),
             steps: steps(&outcome),

@@ -104,6 +104,7 @@ impl Runner {
         let mut report = RunReport {
             run_id: job.run_id.clone(),
             attempt,
+            attempts: pipeline.attempts,
             host: self.inner.settings.host.clone(),
             pipeline: pipeline.name.clone(),
             steps: Vec::new(),

@@ -9,6 +9,7 @@ use crate::{Backend, on_both_stores};
 
 on_both_stores!(
     a_failing_step_ends_failed_with_its_last_lines,
+    a_failed_run_is_begun_again_when_its_pipeline_says_so,
     the_same_number_in_two_projects_is_two_tickets,
     hostile_ticket_text_is_only_data,
     a_preset_without_steps_fails_and_says_what_to_do,
@@ -30,6 +31,31 @@ async fn a_failing_step_ends_failed_with_its_last_lines(backend: Backend) {
         assert!(comment.contains(told), "the comment tells {told}: {comment}");
     }
     stored.is_left_clean("api", &[number]).await;
+    assert!(app.stop().await);
+}
+
+async fn a_failed_run_is_begun_again_when_its_pipeline_says_so(backend: Backend) {
+    let world = World::with(&["org/api"]).await;
+    let stored = backend.open();
+    let log = world.path("runs");
+    let step = format!("echo $AGENTSMITH_ATTEMPT >> {0}; exit $((3 - AGENTSMITH_ATTEMPT))", log.display());
+    let settings = Settings { projects: world.project("api", "org/api"), ..Settings::steps(&[&step]) };
+    let again = "retry: on_failure\n    retry_backoff_seconds: 0\n    attempts: 2\n    steps:";
+    world.write_config(&Settings { pipelines: settings.pipelines.replacen("steps:", again, 1), ..settings });
+    let twice = world.ask("org/api", "Fails twice");
+    let app = world.start(stored.store.clone(), "one").await;
+    let ticket = world.ends("org/api", twice, Lifecycle::Failed).await;
+    assert_eq!(world.lines("runs"), ["1", "2"]);
+    let [comment] = ticket.comments.as_slice() else { panic!("one comment for both attempts: {:?}", ticket.comments) };
+    assert!(comment.body.contains("attempt 2 of at most 2"), "{}", comment.body);
+
+    let settings = Settings { projects: world.project("api", "org/api"), ..Settings::steps(&[&step]) };
+    let again = again.replace("attempts: 2", "attempts: 3");
+    world.write_config(&Settings { pipelines: settings.pipelines.replacen("steps:", &again, 1), ..settings });
+    let thrice = world.ask("org/api", "Succeeds the third time");
+    world.ends("org/api", thrice, Lifecycle::Done).await;
+    assert_eq!(world.lines("runs"), ["1", "2", "1", "2", "3"]);
+    stored.is_left_clean("api", &[twice, thrice]).await;
     assert!(app.stop().await);
 }
 

@@ -116,7 +116,15 @@ pub(crate) fn step(command: &str) -> Step {
 }
 
 pub(crate) fn of_steps(steps: Vec<Step>, timeout: Duration) -> Pipeline {
-    Pipeline { name: "fix-bug".into(), timeout, retry: Retry::OnCrash, steps, built_in: false }
+    Pipeline {
+        name: "fix-bug".into(),
+        timeout,
+        retry: Retry::OnCrash,
+        attempts: 3,
+        backoff: Duration::ZERO,
+        steps,
+        built_in: false,
+    }
 }
 
 pub(crate) fn ticket() -> Ticket {

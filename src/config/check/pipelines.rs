@@ -59,8 +59,11 @@ pub(in crate::config) fn pipeline(
         timeout: Duration::from_secs(raw.timeout_seconds),
         retry: match raw.retry {
             raw::Retry::OnCrash => Retry::OnCrash,
+            raw::Retry::OnFailure => Retry::OnFailure,
             raw::Retry::Never => Retry::Never,
         },
+        attempts: raw.attempts,
+        backoff: Duration::from_secs(raw.retry_backoff_seconds),
         steps: checked,
         built_in: false,
     }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::MAX_SECONDS;
+use crate::job::MAX_ATTEMPTS;
 
 /// Steps that run for a ticket.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -14,9 +15,18 @@ pub(in crate::config) struct Pipeline {
     #[serde(default = "an_hour")]
     #[schemars(range(min = 1, max = MAX_SECONDS))]
     pub(in crate::config) timeout_seconds: u64,
-    /// What happens to a run that a crash broke off.
+    /// When a run is begun again.
     #[serde(default)]
     pub(in crate::config) retry: Retry,
+    /// How often a run is begun at most.
+    // Ten: a run that fails so often will not succeed the next time, and each attempt costs somebody something.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 10))]
+    pub(in crate::config) attempts: u32,
+    /// Pause before a failed run is begun again; doubled after each, an hour at most, and drawn anew by a fifth.
+    #[serde(default = "a_minute")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub(in crate::config) retry_backoff_seconds: u64,
     /// Run in order. After one that failed only those run whose `if` asks for failure() or always().
     // More is a program, and belongs into a script. The report of a run names every step.
     #[schemars(length(min = 1, max = 100))]
@@ -27,14 +37,24 @@ fn an_hour() -> u64 {
     3600
 }
 
-/// What happens to a run that a crash broke off.
+fn three() -> u32 {
+    MAX_ATTEMPTS
+}
+
+fn a_minute() -> u64 {
+    60
+}
+
+/// When a run is begun again.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Retry {
-    /// Run it again from the start; the steps must be repeatable.
+    /// When a crash broke it off: again from the start; the steps must be repeatable.
     #[default]
     OnCrash,
-    /// Fail it and say why.
+    /// Also when a step failed.
+    OnFailure,
+    /// Never: a run that broke off is failed.
     Never,
 }
 
