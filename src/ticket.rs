@@ -194,9 +194,23 @@ pub struct Candidate {
     pub title: String,
     /// Labels at the time of the listing.
     pub labels: Labels,
+    /// The platform's word for the state, such as `open` or `Active`.
+    pub state: String,
     /// False when the platform counted the ticket as finished at the time of the listing. A closed ticket is listed by
     /// lifecycle label only, and never claimed.
     pub open: bool,
+}
+
+impl From<&Ticket> for Candidate {
+    fn from(ticket: &Ticket) -> Self {
+        Self {
+            id: ticket.id.clone(),
+            title: ticket.title.clone(),
+            labels: ticket.labels.clone(),
+            state: ticket.state.clone(),
+            open: ticket.open,
+        }
+    }
 }
 
 #[cfg(test)]

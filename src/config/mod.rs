@@ -18,6 +18,7 @@ mod nearest;
 mod problem;
 mod raw;
 mod schema;
+mod shared;
 mod source;
 mod structure;
 mod template;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::{Orphan, Parts, STORE_RETRY};
+use super::{Orphan, Parts, STORE_RETRY, Walks};
 use crate::claim::{self, Claim};
 use crate::lifecycle::Lifecycle;
 use crate::runner::Tick;
@@ -15,12 +15,13 @@ use crate::runner::Tick;
 /// The reconciler.
 pub struct Enqueued {
     parts: Parts,
+    walks: Walks,
 }
 
 impl Enqueued {
     /// Uses these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self { parts, walks: Walks::default() }
     }
 
     async fn queue_again(&self, orphan: Orphan) -> Result<bool, claim::Error> {
@@ -64,7 +65,7 @@ impl Tick for Enqueued {
         if !young.is_zero() {
             return young.min(pause);
         }
-        match self.parts.reconcile(Lifecycle::Enqueued, |orphan| self.queue_again(orphan)).await {
+        match self.parts.reconcile(Lifecycle::Enqueued, &self.walks, |orphan| self.queue_again(orphan)).await {
             Ok(_) => pause,
             Err(error) => {
                 self.parts.availability.report(&error);

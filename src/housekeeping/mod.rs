@@ -23,21 +23,25 @@ use crate::health::Health;
 use crate::job::{ClaimLock, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::registry::Trackers;
-use crate::platform::{self, Listing, Platform};
+use crate::platform::{self, Listing, Platform, Stretch};
 use crate::project_health::{self, Spokesman};
 use crate::runner;
 use crate::store::{self, Store};
 use crate::ticket::{Candidate, Ticket, TicketKey};
 
+mod cancelled;
 mod enqueued;
 mod half_made;
 mod recovery;
 mod stale_jobs;
+mod walks;
 
+pub use cancelled::Cancelled;
 pub use enqueued::Enqueued;
 pub use half_made::HalfMade;
 pub use recovery::Recovery;
 pub use stale_jobs::StaleJobs;
+use walks::Walks;
 
 /// Projects listed at once in one pass. A pass is background work: it must not take the poll's room at a platform.
 const PROJECTS_AT_ONCE: usize = 8;
@@ -71,12 +75,14 @@ pub async fn run(parts: Parts, term: CancellationToken) {
     let mut recovery = Recovery::new(parts.clone());
     let mut half_made = HalfMade::new(parts.clone());
     let mut stale_jobs = StaleJobs::new(parts.clone());
+    let mut cancelled = Cancelled::new(parts.clone());
     let mut enqueued = Enqueued::new(parts);
     tokio::join!(
         runner::run(&mut recovery, &term),
         runner::run(&mut half_made, &term),
         runner::run(&mut stale_jobs, &term),
         runner::run(&mut enqueued, &term),
+        runner::run(&mut cancelled, &term),
     );
 }
 
@@ -121,17 +127,24 @@ impl Parts {
     }
 
     /// Goes through all projects: lists the tickets that show `state`, and hands each one without a job to `repair`.
-    /// Returns how many were repaired.
-    async fn reconcile<F>(&self, state: Lifecycle, repair: impl Fn(Orphan) -> F + Sync) -> store::Result<usize>
+    /// A listing that takes longer than it may goes on in the next pass, which is what `walks` remembers: what one pass
+    /// found is repaired, and what it did not find is no evidence. Returns how many were repaired.
+    async fn reconcile<F>(
+        &self,
+        state: Lifecycle,
+        walks: &Walks,
+        repair: impl Fn(Orphan) -> F + Sync,
+    ) -> store::Result<usize>
     where
         F: Future<Output = Result<bool, claim::Error>> + Send,
     {
         let config = self.config.current();
         let projects: Vec<Arc<Project>> = config.projects.values().cloned().collect();
+        walks.keep_only(&config);
         let repair = &repair;
         let config = &config;
         let passes: Vec<store::Result<usize>> = stream::iter(projects)
-            .map(|project| async move { self.reconcile_project(config, project, state, repair).await })
+            .map(|project| async move { self.reconcile_project(config, project, (state, walks), repair).await })
             .buffer_unordered(PROJECTS_AT_ONCE)
             .collect()
             .await;
@@ -142,7 +155,7 @@ impl Parts {
         &self,
         config: &Config,
         project: Arc<Project>,
-        state: Lifecycle,
+        (state, walks): (Lifecycle, &Walks),
         repair: &(impl Fn(Orphan) -> F + Sync),
     ) -> store::Result<usize>
     where
@@ -150,11 +163,15 @@ impl Parts {
     {
         // A term that ends waits for no listing: the next leader lists anew.
         let listed = tokio::select! {
-            listed = self.list(&project, state) => listed,
+            listed = self.list(&project, state, walks) => listed,
             () = self.stop.cancelled() => return Ok(0),
         };
-        project_health::report(&self.health, state.label(), &project.name, listed.as_ref().err());
-        let Ok((platform, candidates)) = listed else { return Ok(0) };
+        let (platform, (candidates, failure)) = match listed {
+            Ok((platform, stretch)) => (Some(platform), stretch.into_parts()),
+            Err(error) => (None, (Vec::new(), Some(error))),
+        };
+        project_health::report(&self.health, state.label(), &project.name, failure.as_ref());
+        let Some(platform) = platform else { return Ok(0) };
         let mut repaired = 0;
         for candidate in self.without_job(config, &project, candidates).await? {
             if self.stop.is_cancelled() {
@@ -176,10 +193,17 @@ impl Parts {
         Ok(repaired)
     }
 
-    async fn list(&self, project: &Project, state: Lifecycle) -> platform::Result<(Arc<dyn Platform>, Vec<Candidate>)> {
+    async fn list(
+        &self,
+        project: &Project,
+        state: Lifecycle,
+        walks: &Walks,
+    ) -> platform::Result<(Arc<dyn Platform>, Stretch)> {
         let platform = self.trackers.of(project)?;
-        let candidates = platform::list_in_time(platform.as_ref(), Listing::Lifecycle(state)).await?;
-        Ok((platform, candidates))
+        let mut walk = walks.take(project);
+        let stretch = platform::list_in_time(platform.as_ref(), Listing::Lifecycle(state), &mut walk).await;
+        walks.put(project, walk);
+        Ok((platform, stretch))
     }
 
     /// The candidates that belong to this project and have no job under any project of the tracker.
@@ -190,7 +214,7 @@ impl Parts {
         candidates: Vec<Candidate>,
     ) -> store::Result<Vec<Candidate>> {
         let belongs = |candidate: &Candidate| {
-            owner(config, &project.tracker, &candidate.labels).is_none_or(|owner| owner.name == project.name)
+            owner(config, &project.tracker, candidate).is_none_or(|owner| owner.name == project.name)
         };
         let own: Vec<Candidate> = candidates.into_iter().filter(belongs).collect();
         let keys: Vec<Vec<TicketKey>> = own.iter().map(|ticket| keys_on_tracker(config, project, &ticket.id)).collect();

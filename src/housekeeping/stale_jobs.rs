@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::{Orphan, Parts, STORE_RETRY};
+use super::{Orphan, Parts, STORE_RETRY, Walks};
 use crate::claim::{self, Claim};
 use crate::lifecycle::Lifecycle;
 use crate::runner::Tick;
@@ -15,12 +15,13 @@ use crate::runner::Tick;
 /// The reconciler.
 pub struct StaleJobs {
     parts: Parts,
+    walks: Walks,
 }
 
 impl StaleJobs {
     /// Uses these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        Self { parts, walks: Walks::default() }
     }
 }
 
@@ -38,7 +39,7 @@ impl Tick for StaleJobs {
                 return STORE_RETRY;
             }
         }
-        match self.parts.reconcile(Lifecycle::InProgress, |orphan| self.put_back(orphan)).await {
+        match self.parts.reconcile(Lifecycle::InProgress, &self.walks, |orphan| self.put_back(orphan)).await {
             Ok(_) => pause,
             Err(error) => {
                 self.parts.availability.report(&error);

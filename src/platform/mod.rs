@@ -1,19 +1,21 @@
 //! The remote platforms: one trait, its outcomes, one folder per platform.
 //!
 //! Only this room calls platforms. Who calls: poll and housekeeping (listings), the claim service and the consumer
-//! (read, transition, comment). What must stay true: a failed listing is an error and never an empty list; a write
-//! demands a [`WriteRight`] and is refused once that has run out; a transition touches lifecycle labels only.
+//! (read, transition, comment), commands (who somebody is, answers). What must stay true: a failed listing is an error and never an empty list; a write
+//! demands a [`WriteRight`] and is refused once that has run out, an answer demands somebody who is answered; a transition touches lifecycle labels only.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::config::{Place, Tracker};
-use crate::job::WriteRight;
+use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
-use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
+use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 
+mod answer;
 mod appearance;
 pub mod azure_devops;
 pub mod github;
@@ -24,7 +26,8 @@ mod listing;
 mod markdown;
 pub mod registry;
 
-pub use listing::list_in_time;
+pub use answer::Reaction;
+pub use listing::{End, Found, Page, PlannedCall, Position, Stretch, Walk, list_in_time};
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -111,12 +114,21 @@ impl Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing<'a> {
     /// Open tickets with any of these trigger labels.
     Discovery(&'a [String]),
     /// Tickets whose label shows this state, whether or not they carry a trigger label.
     Lifecycle(Lifecycle),
+}
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery(labels) => write!(f, "list tickets labelled {}", labels.join(" or ")),
+            Self::Lifecycle(state) => write!(f, "list tickets labelled {state}"),
+        }
+    }
 }
 
 /// A comment on a ticket.
@@ -160,9 +172,19 @@ pub trait Platform: Send + Sync + 'static {
         Ok(false)
     }
 
-    /// All pages of a listing, oldest first, no pull requests. Costs no quota when nothing changed, where the
-    /// platform honours conditional requests. A failure on any page fails the listing.
-    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>>;
+    /// One page of a listing and where the next one is, no pull requests. Costs no quota when nothing changed, where
+    /// the platform honours conditional requests. It is one request or a few, so that a walk gets on when each is slow.
+    /// A position of another listing, or of a listing with other labels, means nothing.
+    async fn page(&self, listing: Listing<'_>, at: &Position) -> Result<Page>;
+
+    /// The requests that a listing makes up to the first page of each of its parts, from what is known now; sends none.
+    fn plan(&self, listing: Listing<'_>) -> Vec<PlannedCall>;
+
+    /// All pages of a listing, oldest first, however long that takes: for whoever does not come back for the rest. A
+    /// failure on any page fails it.
+    async fn list(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
+        listing::list_all(self, listing).await
+    }
 
     /// Reads one ticket as it is now.
     async fn read(&self, ticket: &str) -> Result<Ticket>;
@@ -173,6 +195,19 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Writes a comment.
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()>;
+
+    /// Who the token belongs to. Asked once per client; a failure is an error, and the next call asks again.
+    async fn me(&self) -> Result<Account>;
+
+    /// True when this account may write to the tracker, as far as `ticket` is concerned. An error when that cannot be
+    /// found out; its text names the cure.
+    async fn may_write(&self, who: &Account, ticket: &str) -> Result<bool>;
+
+    /// Shows a reaction to a comment on a ticket. False: this platform has none, and something has to be said instead.
+    async fn react(&self, to: &Entitled, place: (&str, &str), reaction: Reaction) -> Result<bool>;
+
+    /// Writes a comment that answers somebody who may give orders. Needs no right to the ticket: see `answer`.
+    async fn answer(&self, to: &Entitled, ticket: &str, comment: &Comment) -> Result<()>;
 }
 
 /// The client of a tracker. Must be called inside a tokio runtime. Trackers on the same host with the same token share

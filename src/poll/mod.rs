@@ -1,6 +1,7 @@
 //! The poll loop: list what asks for a run, offer it to the claim service.
 //!
-//! Runs inside the poller's term, in one process at a time. `schedule` says who is due, `project` polls one project.
+//! Runs inside the poller's term, in one process at a time. `schedule` says who is due, `find` lists what one
+//! project has, `project` offers it.
 //! What must stay true: every due project is polled in a task of its own, so a slow or failing platform delays nobody;
 //! the configuration is read again on each turn; nothing runs after the loop was dropped.
 
@@ -21,11 +22,16 @@ use crate::health::Health;
 use crate::platform::registry::Trackers;
 use crate::project_health::{self, Spokesman};
 use crate::runner::{self, Tick};
+use crate::store::Store;
 
 pub mod access;
+pub mod find;
+mod missed;
 pub mod project;
 mod schedule;
 
+use find::Progress;
+use missed::Missed;
 use project::{Outcome, poll_project};
 use schedule::Schedule;
 
@@ -43,6 +49,8 @@ const SOURCE: &str = "poll";
 pub struct Parts {
     /// The configuration in force.
     pub config: Live,
+    /// Where webhooks leave word of what they offered.
+    pub store: Arc<dyn Store>,
     /// Clients of the trackers.
     pub trackers: Trackers,
     /// The one door.
@@ -66,9 +74,12 @@ pub struct Poller {
     parts: Parts,
     stop: CancellationToken,
     schedule: Schedule,
-    under_way: JoinSet<Outcome>,
+    under_way: JoinSet<(Outcome, Progress)>,
+    /// Of each project, what its last poll leaves to the next one. A new leader has none and begins anew.
+    progress: HashMap<String, Progress>,
     names: HashMap<task::Id, String>,
     per_host: HashMap<String, Arc<Semaphore>>,
+    missed: Missed,
 }
 
 impl Poller {
@@ -79,8 +90,10 @@ impl Poller {
             stop,
             schedule: Schedule::default(),
             under_way: JoinSet::new(),
+            progress: HashMap::new(),
             names: HashMap::new(),
             per_host: HashMap::new(),
+            missed: Missed::default(),
         }
     }
 
@@ -98,29 +111,34 @@ impl Poller {
         let host = project.tracker.api_url.authority().to_owned();
         let places = Arc::clone(self.per_host.entry(host).or_insert_with(|| Arc::new(Semaphore::new(POLLS_PER_HOST))));
         let (parts, stop, config) = (self.parts.clone(), self.stop.clone(), Arc::clone(config));
+        let mut progress = self.progress.remove(&name).unwrap_or_default();
         let task = self.under_way.spawn(async move {
             // The semaphore is never closed; without a place the poll would only be less polite.
             let _place = places.acquire_owned().await.ok();
-            poll(&parts, &config, &project, &stop).await
+            (poll(&parts, &config, &project, &mut progress, &stop).await, progress)
         });
         self.names.insert(task.id(), name);
     }
 
-    fn note(&mut self, joined: Result<(task::Id, Outcome), task::JoinError>) {
-        let (id, held_back) = match joined {
-            Ok((id, outcome)) => {
+    fn note(&mut self, joined: Result<(task::Id, (Outcome, Progress)), task::JoinError>) {
+        let (id, held_back, progress) = match joined {
+            Ok((id, (outcome, progress))) => {
                 if let Some(error) = &outcome.store_failure {
                     self.parts.availability.report(error);
                 }
-                (id, outcome.held_back())
+                if let Some(name) = self.names.get(&id) {
+                    self.missed.note(&self.parts.config.current(), name, &outcome, Instant::now());
+                }
+                (id, outcome.held_back(), progress)
             }
             Err(failed) => {
                 error!(error = %failed, "a poll broke off; this is a defect");
-                (failed.id(), None)
+                (failed.id(), None, Progress::default())
             }
         };
         if let Some(name) = self.names.remove(&id) {
             self.schedule.done(&name, held_back, Instant::now());
+            self.progress.insert(name, progress);
         }
     }
 }
@@ -135,11 +153,16 @@ impl Tick for Poller {
         let config = self.parts.config.current();
         let now = Instant::now();
         self.schedule.sync(config.projects.values().map(|project| (project.name.as_str(), project.polling)), now);
+        self.progress.retain(|name, _| config.projects.contains_key(name));
         for unpolled in config.projects.values().filter(|project| !project.polling.enabled) {
             self.parts.health.take_back(SOURCE, &format!("project:{}", unpolled.name));
         }
         for name in self.schedule.take_due(now) {
             self.start(&config, name);
+        }
+        self.missed.keep_only(&config, &self.parts.health);
+        if let Err(error) = self.missed.look(self.parts.store.as_ref(), &self.parts.health, now).await {
+            self.parts.availability.report(&error);
         }
         self.schedule.until_next(now).unwrap_or(LONGEST_REST).min(LONGEST_REST)
     }
@@ -153,16 +176,23 @@ impl Tick for Poller {
     }
 }
 
-async fn poll(parts: &Parts, config: &Config, project: &Project, stop: &CancellationToken) -> Outcome {
+async fn poll(
+    parts: &Parts,
+    config: &Config,
+    project: &Project,
+    progress: &mut Progress,
+    stop: &CancellationToken,
+) -> Outcome {
     let began = Instant::now();
     let outcome = match parts.trackers.of(project) {
-        Ok(platform) => poll_project(&parts.claims, config, project, platform.as_ref(), stop).await,
+        Ok(platform) => poll_project(&parts.claims, config, project, platform.as_ref(), progress, stop).await,
         Err(error) => Outcome { failures: vec![error], ..Outcome::default() },
     };
     debug!(
         project = project.name,
         found = outcome.offers.len(),
         claimed = outcome.claimed(),
+        goes_on = progress.is_under_way(),
         duration_ms = began.elapsed().as_millis(),
         "polled"
     );

@@ -1,17 +1,17 @@
 //! One poll of one project: list the candidates, offer each to the claim service.
 //!
-//! Called by the poll loop and by `agent-smith poll`. What must stay true: a listing that failed is an error and never
-//! "no tickets"; one that succeeded is used although the other failed; claims of one project run in order.
+//! Called by the poll loop and by `agent-smith poll`. What must stay true: what was found is offered although a listing
+//! failed, or another one; claims of one project run in order; a candidate that could not be offered is not forgotten.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::find::{Found, Progress, find_all, find_candidates};
 use crate::claim::{self, Claim, ClaimService, Judgement, Rejection, judge};
 use crate::config::{Config, Project};
-use crate::lifecycle::Lifecycle;
-use crate::platform::{self, Listing, Platform, list_in_time};
+use crate::platform::{self, Platform};
 use crate::ticket::Candidate;
 
 /// What one poll of a project came to.
@@ -21,6 +21,8 @@ pub struct Outcome {
     pub offers: Vec<(Candidate, Offer)>,
     /// What went wrong; the claims above were made all the same.
     pub failures: Vec<platform::Error>,
+    /// A listing has not come to its end; the next poll goes on there.
+    pub goes_on: bool,
     /// The store did not answer: the rest of the candidates waits for the next cycle.
     pub store_failure: Option<crate::store::Error>,
 }
@@ -48,55 +50,64 @@ impl Outcome {
     }
 }
 
-/// The candidates of a project: discovery and catch-up, merged by ticket, oldest first within each.
-pub async fn find_candidates(project: &Project, platform: &dyn Platform) -> (Vec<Candidate>, Vec<platform::Error>) {
-    let triggers = project.trigger.labels();
-    let discovery = async {
-        if triggers.is_empty() { Ok(Vec::new()) } else { list_in_time(platform, Listing::Discovery(&triggers)).await }
-    };
-    let catch_up = list_in_time(platform, Listing::Lifecycle(Lifecycle::Pending));
-    let (discovered, pending) = tokio::join!(discovery, catch_up);
-    let mut candidates: Vec<Candidate> = Vec::new();
-    let mut failures = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for listing in [discovered, pending] {
-        match listing {
-            Ok(found) => candidates.extend(found.into_iter().filter(|ticket| seen.insert(ticket.id.clone()))),
-            Err(error) => failures.push(error),
-        }
-    }
-    (candidates, failures)
-}
-
 /// Polls one project. `stop` cuts a listing short, and is looked at between two claims.
 pub async fn poll_project(
     claims: &ClaimService,
     config: &Config,
     project: &Project,
     platform: &dyn Platform,
+    progress: &mut Progress,
     stop: &CancellationToken,
 ) -> Outcome {
     // A stop waits for no listing: nothing is lost by listing again.
     let (candidates, failures) = tokio::select! {
-        found = find_candidates(project, platform) => found,
+        found = find_candidates(project, platform, progress) => found,
         () = stop.cancelled() => return Outcome::default(),
     };
+    let (mut outcome, unsettled) = offer_all(claims, config, project, platform, (candidates, failures), stop).await;
+    progress.keep(unsettled);
+    outcome.goes_on = progress.is_under_way();
+    outcome
+}
+
+/// Polls one project once, however long its listings take.
+pub async fn poll_to_the_end(
+    claims: &ClaimService,
+    config: &Config,
+    project: &Project,
+    platform: &dyn Platform,
+) -> Outcome {
+    let found = find_all(project, platform).await;
+    offer_all(claims, config, project, platform, found, &CancellationToken::new()).await.0
+}
+
+/// Offers one after the other; also returns those of which nobody knows yet whether they are claimed.
+async fn offer_all(
+    claims: &ClaimService,
+    config: &Config,
+    project: &Project,
+    platform: &dyn Platform,
+    (candidates, failures): Found,
+    stop: &CancellationToken,
+) -> (Outcome, Vec<Candidate>) {
     let mut outcome = Outcome { failures, ..Outcome::default() };
+    let mut unsettled = Vec::new();
     for candidate in candidates {
-        if stop.is_cancelled() || outcome.held_back().is_some() {
-            break;
+        if stop.is_cancelled() || outcome.held_back().is_some() || outcome.store_failure.is_some() {
+            unsettled.push(candidate);
+            continue;
         }
-        let judgement = judge(candidate.open, &candidate.labels, project, config);
+        let judgement = judge(&candidate, project, config);
         let offer = match judgement {
             Judgement::Claimable(_) => offer(claims, config, project, platform, &candidate, &mut outcome).await,
             filtered => Offer::Filtered(filtered),
         };
-        outcome.offers.push((candidate, offer));
-        if outcome.store_failure.is_some() {
-            break;
+        if matches!(offer, Offer::Failed(_)) {
+            unsettled.push(candidate.clone());
         }
+        outcome.offers.push((candidate, offer));
     }
-    outcome
+    (outcome, unsettled)
 }
 
 async fn offer(
@@ -108,7 +119,7 @@ async fn offer(
     outcome: &mut Outcome,
 ) -> Offer {
     let request = claim::Request { config, project, platform, ticket: &candidate.id, asked_by: None };
-    match claims.claim(&request).await {
+    match claims.claim_listed(&request, &candidate.labels).await {
         Ok(answer) => {
             log_answer(project, candidate, &answer);
             Offer::Answered(answer)

@@ -1,14 +1,12 @@
 //! Transitions: which tags are on the ticket afterwards, whatever happens meanwhile.
 
-use std::time::Duration;
-
 use agent_smith::lifecycle::Lifecycle::{self, Done, Enqueued, Failed, InProgress, Pending};
 use agent_smith::platform::Error;
 use agent_smith::sim::azure_devops::SimOptions;
 use agent_smith::sim::board::What;
 use agent_smith::sim::{Fault, Match, Times};
 
-use super::{BOUND, TOKEN, TRACKER, World, right, right_for};
+use super::{BOUND, TOKEN, TRACKER, World, right};
 
 #[tokio::test]
 async fn a_transition_reads_and_writes_once_and_keeps_other_tags() {
@@ -61,15 +59,6 @@ async fn a_ticket_without_tags_gets_and_loses_its_only_one() {
     assert_eq!((labels.iter().count(), world.labels(number).len()), (0, 0));
     world.azure.transition(&right(number), Some(Pending)).await.unwrap();
     assert_eq!(world.labels(number), ["agent-smith:pending"]);
-}
-
-#[tokio::test]
-async fn no_state_removes_every_lifecycle_label_and_no_other() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith", "Agent-Smith:In-Progress", "agent-smith:paused", "agent-smith:done"]);
-    let labels = world.azure.transition(&right(number), None).await.unwrap();
-    assert_eq!(labels.iter().collect::<Vec<_>>(), ["agent-smith", "agent-smith:paused"]);
-    assert_eq!(world.labels(number), ["agent-smith", "agent-smith:paused"]);
 }
 
 #[tokio::test]
@@ -215,27 +204,4 @@ async fn a_write_without_effect_is_no_success() {
     world.faults().fail(Match::new("PATCH", ""), Times::Always, fault);
     let error = world.azure.transition(&right(number), Some(Enqueued)).await.unwrap_err();
     assert!(matches!(error, Error::Unauthorized { .. }) && error.to_string().contains("no effect"), "{error}");
-}
-
-#[tokio::test]
-async fn a_right_that_has_run_out_sends_nothing() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith:pending"]);
-    let right = right(number);
-    right.revoke();
-    for to in [Some(Enqueued), None] {
-        assert!(matches!(world.azure.transition(&right, to).await, Err(Error::Conflict(_))));
-        assert_eq!(world.labels(number), ["agent-smith:pending"]);
-    }
-    assert!(world.asked().iter().all(|asked| asked.starts_with("GET ")), "{:?}", world.asked());
-}
-
-#[tokio::test]
-async fn a_right_that_runs_out_on_the_way_ends_the_wait() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith:pending"]);
-    world.faults().fail(Match::new("PATCH", "workitems"), Times::Always, Fault::Hang);
-    let right = right_for(number, Duration::from_millis(1_500));
-    assert!(matches!(world.azure.transition(&right, Some(Enqueued)).await, Err(Error::Conflict(_))));
-    assert_eq!(world.labels(number), ["agent-smith:pending"]);
 }

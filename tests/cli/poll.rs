@@ -31,8 +31,10 @@ async fn a_dry_run_says_what_it_would_claim_and_why_not_and_writes_nothing() {
     let line = |number: u64| {
         ended.out.lines().find(|line| line.contains(&format!("#{number} "))).unwrap_or_else(|| panic!("{ended:?}"))
     };
-    assert!(line(asked).contains("Fix the footer") && line(asked).ends_with("would be claimed for fix-bug"));
-    assert!(line(pending).starts_with("  + ") && line(pending).contains("\"quotes\""));
+    assert!(line(asked).contains("Fix the footer"), "{ended:?}");
+    assert!(line(asked).ends_with("would be claimed for fix-bug: it carries agent-smith"), "{ended:?}");
+    assert!(line(pending).starts_with("  + ") && line(pending).contains("\"quotes\""), "{ended:?}");
+    assert!(line(pending).ends_with("would be claimed for fix-bug: it carries agent-smith:pending"), "{ended:?}");
     assert!(line(ran).contains("not claimed: its label is agent-smith:done; remove it to run again"));
     assert!(line(runs).contains("already claimed: its label is agent-smith:in-progress"));
     assert!(!ended.out.contains('\u{1b}') && !ended.out.contains('\r'), "{ended:?}");
@@ -41,8 +43,14 @@ async fn a_dry_run_says_what_it_would_claim_and_why_not_and_writes_nothing() {
 
     assert_eq!(world.board.history(TRACKER).len(), before, "the board is as it was");
     let requests = world.sim.faults().requests();
-    assert!(!requests.is_empty());
     assert!(requests.iter().all(|request| request.method == "GET"), "{requests:?}");
+    let mut told: Vec<&str> = ended.out.lines().filter_map(|line| line.strip_prefix("  > GET ")).collect();
+    let mut asked: Vec<String> =
+        requests.iter().map(|request| format!("{}{}", world.sim.url(), request.path_and_query)).collect();
+    asked.retain(|url| url.contains("/issues?"));
+    told.sort_unstable();
+    asked.sort_unstable();
+    assert_eq!(told, asked, "the calls are told as they are made");
 }
 
 #[tokio::test]

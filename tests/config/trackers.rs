@@ -206,3 +206,37 @@ fn an_api_base_that_looks_wrong_is_warned_of_and_used() {
     assert!(!loaded.problems[0].is_error() && loaded.problems[0].message.contains("/api/v4"));
     assert_eq!(loaded.config.projects["p"].tracker.api_url.as_str(), "https://h.example/gl");
 }
+
+/// The warnings of a file with two projects, `a` before `b`.
+fn overlaps(a: &str, b: &str) -> Vec<String> {
+    let env: Env = TOKENS.into_iter().collect();
+    let loaded = parse("f.yml", &format!("projects:\n  a: {{ {a} }}\n  b: {{ {b} }}\n"), &env).expect("usable");
+    assert!(loaded.left_out.is_empty(), "{:?}", loaded.problems);
+    loaded.problems.iter().map(|problem| problem.message.clone()).collect()
+}
+
+#[test]
+fn projects_that_want_the_same_label_of_the_same_tickets_are_warned_of() {
+    let jira = |tickets: &str, labels: &str| {
+        format!("tickets: {{ type: Jira, {tickets} }}, jira_trigger: {{ pipeline_from_label: {{ {labels} }} }}")
+    };
+    let fix = "fix: fix-bug";
+    let site = jira("url: https://jira.example/ctx", fix);
+    for (a, b) in [
+        (site.clone(), jira("url: https://jira.example/ctx, project: PROJ", "other: fix-bug, Fix: fix-bug")),
+        (jira("url: https://jira.example/ctx, project: proj", fix), site.clone()),
+        (site.clone(), jira("url: 'HTTPS://JIRA.example:443/ctx/'", fix)),
+        (site.clone(), jira("url: https://jira.example/ctx, api_url: https://jira.example/ctx/rest/api/2", fix)),
+    ] {
+        let [warning] = &overlaps(&a, &b)[..] else { panic!("{a}\n{b}: {:?}", overlaps(&a, &b)) };
+        assert!(warning.contains("project `a` watches the same tickets for `"), "{warning}");
+        assert!(warning.contains("runs in `a`, which comes first in the file"), "{warning}");
+    }
+    for (a, b) in [
+        (site.clone(), jira("url: https://jira.example/ctx, project: PROJ", "other: fix-bug")),
+        (site.clone(), jira("url: https://jira.example, project: PROJ", fix)),
+        (jira("url: https://jira.example, project: PROJ", fix), jira("url: https://jira.example, project: OTHER", fix)),
+    ] {
+        assert_eq!(overlaps(&a, &b), Vec::<String>::new(), "{a}\n{b}");
+    }
+}

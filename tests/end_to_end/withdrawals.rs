@@ -8,6 +8,7 @@ use agent_smith::claim::Recall;
 use agent_smith::job::{Cause, Verdict, Withdrawal};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::Match;
+use agent_smith::sim::board::What;
 use agent_smith::store::Withdrawn;
 use agent_smith::ticket::{PlatformKind, TicketKey};
 use tokio::time::Instant;
@@ -24,6 +25,9 @@ on_both_stores!(
     a_cancel_after_the_end_changes_nothing,
     a_claim_that_is_taken_back_half_way_leaves_no_label,
     a_dropped_job_whose_label_stayed_is_not_queued_again,
+    a_later_look_finishes_what_another_process_left,
+    a_label_that_comes_back_asks_again,
+    a_label_that_comes_back_asks_again_without_webhooks,
 );
 
 const TRACKER: &str = "org/api";
@@ -33,10 +37,11 @@ const BY_ANN: Recall<'_> = Recall::Cancelled { by: Some("ann") };
 
 /// A world whose step notes its ticket, leaves a child in a session of its own that ignores SIGTERM, and waits.
 async fn slow_heartbeats(slots: usize) -> (World, String) {
-    with_heartbeats(slots, 250, 600).await
+    with_times(slots, (250, 600), 3_600).await
 }
 
-async fn with_heartbeats(slots: usize, renew_seconds: u64, ttl_seconds: u64) -> (World, String) {
+/// The times are those of the heartbeat (how often, how long it counts) and of the reconcilers, in seconds.
+async fn with_times(slots: usize, (renew_seconds, ttl_seconds): (u64, u64), reconcile_seconds: u64) -> (World, String) {
     let world = World::with(&[TRACKER]).await;
     let (go, runs) = (world.path("go").display().to_string(), world.path("runs").display().to_string());
     let waits = format!("while [ ! -e {go} ]; do sleep 0.05; done");
@@ -46,6 +51,7 @@ async fn with_heartbeats(slots: usize, renew_seconds: u64, ttl_seconds: u64) -> 
         slots,
         heartbeat_ttl_seconds: ttl_seconds,
         heartbeat_renew_seconds: renew_seconds,
+        reconcile_interval_seconds: reconcile_seconds,
         ..Settings::steps(&[&step])
     });
     (world, go)
@@ -90,8 +96,12 @@ async fn a_cancelled_run_is_gone_and_does_not_come_back_by_itself(backend: Backe
     assert!(ticket.labels.contains("agent-smith"), "labels of others are not ours to touch");
     stored.is_left_clean("api", &[number]).await;
 
+    world.sim.faults().forget_requests();
     polled_again(&world, "Afterwards").await;
     assert_eq!(world.shows(TRACKER, number, None).await.comments.len(), 1, "the old label asks for nothing");
+    let page = format!("/issues/{number}");
+    let looks = world.sim.faults().requests().into_iter().filter(|one| one.path_and_query.ends_with(&page));
+    assert_eq!(looks.count(), 0, "polls read a cancelled ticket again and again");
     world.board.add_label(TRACKER, number, Lifecycle::Pending.label()).unwrap();
     world.ends(TRACKER, number, Lifecycle::Done).await;
     assert!(app.stop().await);
@@ -181,33 +191,36 @@ async fn a_cancel_after_the_end_changes_nothing(backend: Backend) {
     assert!(app.stop().await);
 }
 
-/// The claim is taken back while it writes its label.
+/// The claim is taken back while it writes its label, by a process that dies right after: the claim itself cleans up.
 async fn a_claim_that_is_taken_back_half_way_leaves_no_label(backend: Backend) {
     let (world, _) = slow_heartbeats(4).await;
     let stored = backend.open();
     let number = world.ask(TRACKER, "On second thought");
     let hold = world.sim.faults().hold(Match::new("POST", &format!("/issues/{number}/labels")));
     let app = world.start(stored.store.clone(), "one").await;
-    let door = world.door(stored.store.clone());
     assert!(hold.reached(1, BOUND).await, "recorded, and about to write the label");
-    let release = async {
-        eventually("the record is gone", async || (stored.store.counts().await.unwrap().claiming == 0).then_some(()))
-            .await;
-        drop(hold);
-    };
-    let (withdrawn, ()) = tokio::join!(door.withdraw("api", number, BY_ANN), release);
-    assert!(matches!(withdrawn, Withdrawn::Dropped(_)), "{withdrawn:?}");
+    let key = TicketKey::new(PlatformKind::GitHub, "api", number.to_string());
+    let cancelled = Withdrawal::new(Cause::Cancelled, Some("ann"));
+    assert!(matches!(stored.store.withdraw(&key, &cancelled).await.unwrap(), Withdrawn::Dropped(_)));
+    drop(hold);
+    world
+        .reached(|board| {
+            let history = board.history_of(TRACKER, number);
+            history.iter().any(|event| event.what == What::LabelAdded(Lifecycle::Enqueued.label().to_owned()))
+        })
+        .await;
     world.shows(TRACKER, number, None).await;
     polled_again(&world, "Afterwards").await;
     let ticket = world.shows(TRACKER, number, None).await;
     assert!(ticket.comments.is_empty() && !world.lines("runs").contains(&number.to_string()));
+    stored.is_left_clean("api", &[number]).await;
     assert!(app.stop().await);
 }
 
 /// A process that dies after it dropped a job leaves the label. The reconciler takes it away and queues nothing.
 async fn a_dropped_job_whose_label_stayed_is_not_queued_again(backend: Backend) {
     // Silence counts as soon as the data are as old as a heartbeat lasts.
-    let (world, _) = with_heartbeats(1, 1, 4).await;
+    let (world, _) = with_times(1, (1, 4), 1).await;
     let stored = backend.open();
     let first = world.ask(TRACKER, "Runs");
     let app = world.start(stored.store.clone(), "one").await;
@@ -229,5 +242,72 @@ async fn a_dropped_job_whose_label_stayed_is_not_queued_again(backend: Backend) 
     world.board.add_label(TRACKER, queued, "agent-smith").unwrap();
     let ticket = world.ends(TRACKER, queued, Lifecycle::Done).await;
     assert_eq!(ticket.comments.len(), 1);
+    assert!(app.stop().await);
+}
+
+/// The same, and the next delivery about the ticket comes before the reconciler.
+async fn a_later_look_finishes_what_another_process_left(backend: Backend) {
+    let (world, _) = slow_heartbeats(1).await;
+    let stored = backend.open();
+    let first = world.ask(TRACKER, "Runs");
+    let app = world.start(stored.store.clone(), "one").await;
+    runs(&world, first).await;
+    let queued = world.ask(TRACKER, "Waits");
+    waits_in_queue(&stored).await;
+    world.board.remove_label(TRACKER, queued, "agent-smith").unwrap();
+    let key = TicketKey::new(PlatformKind::GitHub, "api", queued.to_string());
+    let removed = Withdrawal::new(Cause::TriggerRemoved, Some("ann"));
+    assert!(matches!(stored.store.withdraw(&key, &removed).await.unwrap(), Withdrawn::Dropped(_)));
+    let door = world.door(stored.store.clone());
+    assert_eq!(door.withdraw("api", queued, Recall::TicketChanged { by: None }).await, Withdrawn::Nothing);
+    world.shows(TRACKER, queued, None).await;
+    assert_eq!(stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap(), [None]);
+    assert_eq!(stored.store.counts().await.unwrap().queued, 0);
+    std::fs::write(world.path("go"), "").unwrap();
+    world.ends(TRACKER, first, Lifecycle::Done).await;
+    assert!(app.stop().await);
+}
+
+/// A cancelled ticket with its label still on it.
+async fn cancelled(backend: Backend, reconcile_seconds: u64) -> (World, Stored, u64, agent_smith::app::App) {
+    let (world, _) = with_times(4, (250, 600), reconcile_seconds).await;
+    let stored = backend.open();
+    let number = world.ask(TRACKER, "Maybe later");
+    let app = world.start(stored.store.clone(), "one").await;
+    runs(&world, number).await;
+    let door = world.door(stored.store.clone());
+    assert_eq!(door.withdraw("api", number, BY_ANN).await, Withdrawn::Stopping);
+    world.reached(|board| !board.ticket(TRACKER, number).unwrap().comments.is_empty()).await;
+    stored.is_left_clean("api", &[number]).await;
+    std::fs::write(world.path("go"), "").unwrap();
+    (world, stored, number, app)
+}
+
+async fn a_label_that_comes_back_asks_again(backend: Backend) {
+    let (world, stored, number, app) = cancelled(backend, 3_600).await;
+    let (door, key) =
+        (world.door(stored.store.clone()), TicketKey::new(PlatformKind::GitHub, "api", number.to_string()));
+    let recall = Recall::TicketChanged { by: Some("ann") };
+    assert_eq!(door.withdraw("api", number, recall).await, Withdrawn::Nothing);
+    let remembered = stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap();
+    assert_ne!(remembered, [None], "the label is still there");
+    world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+    assert_eq!(door.withdraw("api", number, recall).await, Withdrawn::Nothing);
+    assert_eq!(stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap(), [None]);
+    world.board.add_label(TRACKER, number, "agent-smith").unwrap();
+    world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert!(app.stop().await);
+}
+
+/// The reconciler looks each second here.
+async fn a_label_that_comes_back_asks_again_without_webhooks(backend: Backend) {
+    let (world, stored, number, app) = cancelled(backend, 1).await;
+    world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+    eventually("the reconciler has seen it", async || {
+        stored.store.withdrawn_tickets().await.unwrap().is_empty().then_some(())
+    })
+    .await;
+    world.board.add_label(TRACKER, number, "agent-smith").unwrap();
+    world.ends(TRACKER, number, Lifecycle::Done).await;
     assert!(app.stop().await);
 }

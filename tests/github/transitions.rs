@@ -56,15 +56,6 @@ async fn a_label_that_cannot_be_created_beforehand_is_created_by_adding_it() {
 }
 
 #[tokio::test]
-async fn no_state_removes_every_lifecycle_label_and_no_other() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith", "agent-smith:in-progress", "agent-smith:paused", "agent-smith:done"]);
-    let labels = world.github.transition(&right(number), None).await.unwrap();
-    assert_eq!(labels.iter().collect::<Vec<_>>(), ["agent-smith", "agent-smith:paused"]);
-    assert_eq!(world.labels(number), ["agent-smith", "agent-smith:paused"]);
-}
-
-#[tokio::test]
 async fn what_a_person_adds_meanwhile_survives_and_what_they_remove_is_no_error() {
     let world = World::new().await;
     let number = world.ticket(&["agent-smith:pending"]);
@@ -130,20 +121,6 @@ async fn a_transition_outlives_lost_answers_and_adds_once() {
     assert_eq!(world.labels(number), ["agent-smith:enqueued"]);
     let added = What::LabelAdded("agent-smith:enqueued".to_owned());
     assert_eq!(world.board.history_of(REPO, number).iter().filter(|event| event.what == added).count(), 1);
-}
-
-#[tokio::test]
-async fn a_right_that_has_run_out_sends_nothing() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith:pending"]);
-    let right = right(number);
-    right.revoke();
-    for to in [Some(Enqueued), None] {
-        let before = world.labels(number);
-        assert!(matches!(world.github.transition(&right, to).await, Err(Error::Conflict(_))));
-        assert_eq!(world.labels(number), before);
-    }
-    assert!(world.asked().iter().all(|asked| asked.starts_with("GET ")), "{:?}", world.asked());
 }
 
 #[tokio::test]

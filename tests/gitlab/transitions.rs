@@ -8,7 +8,7 @@ use agent_smith::sim::board::{NewTicket, What};
 use agent_smith::sim::gitlab::SimOptions;
 use agent_smith::sim::{Fault, Match, Times};
 
-use super::{PROJECT, TOKEN, World, right, right_for, tracker};
+use super::{PROJECT, TOKEN, World, right, tracker};
 
 const BOUND: Duration = Duration::from_secs(5);
 
@@ -60,16 +60,6 @@ async fn a_label_that_cannot_be_created_beforehand_is_created_by_adding_it() {
         world.gitlab.transition(&right(number), Some(Enqueued)).await.unwrap();
         assert_eq!(world.labels(number), ["agent-smith:enqueued"]);
     }
-}
-
-#[tokio::test]
-async fn no_state_removes_every_lifecycle_label_and_no_other() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith", "agent-smith:in-progress", "agent-smith:paused", "agent-smith:done"]);
-    let labels = world.gitlab.transition(&right(number), None).await.unwrap();
-    assert_eq!(labels.iter().collect::<Vec<_>>(), ["agent-smith", "agent-smith:paused"]);
-    assert_eq!(world.labels(number), ["agent-smith", "agent-smith:paused"]);
-    assert_eq!(world.asked(), ["PUT /issues/1"]);
 }
 
 #[tokio::test]
@@ -176,29 +166,6 @@ async fn a_transition_outlives_lost_answers_and_adds_once() {
         let added = What::LabelAdded("agent-smith:enqueued".to_owned());
         assert_eq!(world.board.history_of(PROJECT, number).iter().filter(|event| event.what == added).count(), 1);
     }
-}
-
-#[tokio::test]
-async fn a_right_that_has_run_out_sends_nothing() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith:pending"]);
-    let right = right(number);
-    right.revoke();
-    for to in [Some(Enqueued), None] {
-        assert!(matches!(world.gitlab.transition(&right, to).await, Err(Error::Conflict(_))));
-        assert_eq!(world.labels(number), ["agent-smith:pending"]);
-    }
-    assert_eq!(world.arrived(), 0);
-}
-
-#[tokio::test]
-async fn a_right_that_runs_out_on_the_way_ends_the_wait() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith:pending"]);
-    world.faults().fail(Match::new("PUT", ""), Times::Always, Fault::Hang);
-    let right = right_for(number, Duration::from_millis(1_500));
-    assert!(matches!(world.gitlab.transition(&right, Some(Enqueued)).await, Err(Error::Conflict(_))));
-    assert_eq!(world.arrived(), 2, "the label, and one write that is not sent again");
 }
 
 #[tokio::test]

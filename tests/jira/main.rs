@@ -12,7 +12,6 @@ mod failures;
 mod limits;
 mod listing;
 mod transitions;
-mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;

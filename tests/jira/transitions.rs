@@ -1,14 +1,12 @@
 //! What a transition writes, what it leaves alone, and when it refuses.
 
-use std::time::Duration;
-
 use agent_smith::lifecycle::Lifecycle::{Done, Enqueued, InProgress};
 use agent_smith::platform::Error;
 use agent_smith::sim::board::What;
 use agent_smith::sim::jira::SimOptions;
 use agent_smith::sim::{Fault, Match, Times};
 
-use super::{BOUND, PROJECT, World, answer, key, refusal, right, right_for};
+use super::{BOUND, PROJECT, World, answer, refusal, right};
 
 const PUT: &str = "PUT /3/issue/PROJ-1";
 const GET: &str = "GET /3/issue/PROJ-1";
@@ -139,25 +137,4 @@ async fn a_ticket_that_is_deleted_or_moved_meanwhile_is_named() {
     world.board.transfer(PROJECT, moved, "ELSE").unwrap();
     let error = world.jira.transition(&right(moved), Some(Enqueued)).await.unwrap_err();
     assert!(matches!(&error, Error::Moved { to, .. } if to.ends_with("/browse/ELSE-1")), "{error}");
-}
-
-#[tokio::test]
-async fn a_right_that_has_run_out_sends_nothing() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith:pending"]);
-    let right = right(number);
-    right.revoke();
-    for to in [Some(Enqueued), None] {
-        assert!(matches!(world.jira.transition(&right, to).await, Err(Error::Conflict(_))));
-    }
-    assert_eq!((world.arrived(), world.labels(number)), (0, vec!["agent-smith:pending".to_owned()]));
-}
-
-#[tokio::test]
-async fn a_right_that_runs_out_on_the_way_ends_the_wait() {
-    let world = World::new().await;
-    let number = world.ticket(&["agent-smith:pending"]);
-    world.faults().fail(Match::new("PUT", ""), Times::Always, Fault::Hang);
-    let right = right_for(&key(number), Duration::from_millis(1_000));
-    assert!(matches!(world.jira.transition(&right, Some(Enqueued)).await, Err(Error::Conflict(_))));
 }

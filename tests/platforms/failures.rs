@@ -5,6 +5,7 @@ use std::time::Duration;
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::Error;
 use agent_smith::sim::{Fault, Match, Times};
+use tokio::time::Instant;
 
 use crate::on_every_platform;
 use crate::rig::{Rig, TRIGGER};
@@ -18,6 +19,8 @@ on_every_platform!(
     a_ticket_that_is_gone_is_that_tickets_affair,
     a_hidden_tracker_is_named,
     access_is_checked_with_one_request,
+    a_platform_that_hangs_is_given_up_in_time,
+    an_unreachable_platform_is_named,
 );
 
 async fn a_listing_that_fails_in_any_way_is_an_error(rig: Rig) {
@@ -123,8 +126,34 @@ async fn a_hidden_tracker_is_named(rig: Rig) {
 }
 
 async fn access_is_checked_with_one_request(rig: Rig) {
+    // Whatever is found out about the server is found out once.
+    rig.discover(&[TRIGGER]).await.unwrap();
     let before = rig.arrived();
     let access = rig.platform.check_access().await.unwrap();
     assert_eq!(rig.arrived(), before + 1);
     assert!(!access.summary.is_empty());
+}
+
+async fn a_platform_that_hangs_is_given_up_in_time(rig: Rig) {
+    let ticket = rig.id(rig.ticket(&[TRIGGER]));
+    let bound = Duration::from_millis(300);
+    let hasty = rig.with_total_timeout(bound);
+    rig.faults().fail(Match::any(), Times::Always, Fault::Hang);
+    let started = Instant::now();
+    let error = hasty.read(&ticket).await.unwrap_err();
+    assert!(started.elapsed() < bound * 4, "{:?}", started.elapsed());
+    assert!(matches!(&error, Error::Transport(text) if text.contains("within 0.3 s")), "{error}");
+    rig.faults().clear();
+    // What it does after a failure is as quick as ever.
+    rig.platform.read(&ticket).await.unwrap();
+}
+
+async fn an_unreachable_platform_is_named(rig: Rig) {
+    let ticket = rig.id(rig.ticket(&[TRIGGER]));
+    let Rig { sim, platform, .. } = rig;
+    let host = sim.url().replace("http://", "");
+    sim.stop().await;
+    let error = platform.read(&ticket).await.unwrap_err();
+    assert!(matches!(error, Error::Transport(_)), "{error}");
+    assert!(error.to_string().contains("cannot connect") && error.to_string().contains(&host), "{error}");
 }

@@ -1,6 +1,9 @@
 //! What a listing finds, in which order, and what it leaves out.
 
+use std::collections::BTreeSet;
+
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::platform::Listing;
 use agent_smith::sim::board::NewTicket;
 
 use crate::on_every_platform;
@@ -15,6 +18,7 @@ on_every_platform!(
     finished_tickets_do_not_crowd_out_new_ones,
     a_ticket_is_read_as_it_is,
     nothing_found_is_an_empty_list,
+    a_plan_names_every_call_of_an_idle_listing_and_sends_none,
 );
 
 async fn every_page_is_read_oldest_first(rig: Rig) {
@@ -81,4 +85,34 @@ async fn a_ticket_is_read_as_it_is(rig: Rig) {
 async fn nothing_found_is_an_empty_list(rig: Rig) {
     assert_eq!(rig.discover(&[TRIGGER]).await.unwrap(), []);
     assert_eq!(rig.listed(Lifecycle::Enqueued).await.unwrap(), []);
+}
+
+async fn a_plan_names_every_call_of_an_idle_listing_and_sends_none(rig: Rig) {
+    rig.ticket(&["Agent-Smith"]);
+    rig.ticket(&["feature & more"]);
+    let triggers = [TRIGGER.to_owned(), "feature & more".to_owned()];
+    // What is asked once, or now and then, may be spared.
+    rig.discover(&[TRIGGER]).await.unwrap();
+    for listing in [Listing::Discovery(&triggers), Listing::Lifecycle(Lifecycle::Pending)] {
+        rig.faults().forget_requests();
+        let found = rig.platform.list(listing).await.unwrap();
+        let made: BTreeSet<(String, String)> =
+            rig.faults().requests().into_iter().map(|one| (one.method, one.path_and_query)).collect();
+        let arrived = rig.arrived();
+        let plan = rig.platform.plan(listing);
+        assert_eq!(rig.arrived(), arrived);
+        assert!(plan.iter().all(|call| (call.method == "GET") == call.query.is_none()), "{plan:?}");
+        let shown = format!("{plan:?}");
+        assert!(!shown.contains("simulated-") && shown.contains("feature") == (found.len() == 2), "{shown}");
+        let planned: BTreeSet<(String, String)> = plan
+            .into_iter()
+            .map(|call| (call.method.to_owned(), call.url.strip_prefix(&rig.sim.url()).unwrap().to_owned()))
+            .collect();
+        assert!(made.is_subset(&planned), "{made:#?}\nand not\n{planned:#?}");
+        let is_spared = |(_, path): &(String, String)| {
+            ["/myself", "/labels?", "/workitemsbatch"].iter().any(|part| path.contains(part))
+        };
+        assert!(!made.is_empty() && planned.difference(&made).all(is_spared), "{planned:#?}\nand not\n{made:#?}");
+    }
+    assert_eq!(rig.platform.plan(Listing::Discovery(&[])), []);
 }

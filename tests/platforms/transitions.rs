@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::Error;
+use agent_smith::sim::{Fault, Match, Times};
 
 use crate::on_every_platform;
 use crate::rig::{BOUND, Rig, TRIGGER};
-use agent_smith::sim::Match;
 
 on_every_platform!(
     a_ticket_goes_through_its_states_with_one_lifecycle_label,
@@ -16,6 +16,7 @@ on_every_platform!(
     a_repeated_transition_changes_nothing,
     a_label_that_a_person_adds_at_the_same_moment_survives,
     a_right_that_has_run_out_writes_nothing,
+    a_right_that_runs_out_on_the_way_ends_the_wait,
     missing_rights_are_named_and_nothing_is_claimed,
 );
 
@@ -35,10 +36,11 @@ async fn leftovers_of_a_crash_are_removed(rig: Rig) {
 }
 
 async fn no_state_removes_every_lifecycle_label_and_no_other(rig: Rig) {
-    let number = rig.ticket(&["bug", Lifecycle::InProgress.label(), Lifecycle::Pending.label(), TRIGGER]);
+    let (running, waits) = (Lifecycle::InProgress.label(), Lifecycle::Pending.label());
+    let number = rig.ticket(&["bug", running, waits, TRIGGER, "agent-smith:paused"]);
     let labels = rig.platform.transition(&rig.right(number), None).await.unwrap();
     assert_eq!(Lifecycle::of(&labels), None);
-    assert_eq!(rig.labels(number), [TRIGGER, "bug"]);
+    assert_eq!(rig.labels(number), [TRIGGER, "agent-smith:paused", "bug"], "a name of ours that is no state stays");
     let bare = rig.ticket(&[]);
     rig.platform.transition(&rig.right(bare), None).await.unwrap();
     assert_eq!(rig.labels(bare), Vec::<String>::new());
@@ -82,13 +84,30 @@ async fn a_label_that_a_person_adds_at_the_same_moment_survives(rig: Rig) {
 }
 
 async fn a_right_that_has_run_out_writes_nothing(rig: Rig) {
+    let number = rig.ticket(&["bug", Lifecycle::Pending.label()]);
+    let revoked = rig.right(number);
+    revoked.revoke();
+    for right in [revoked, rig.right_for(number, Duration::ZERO)] {
+        for to in [Some(Lifecycle::Enqueued), None] {
+            let refused = rig.platform.transition(&right, to).await;
+            assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+        }
+    }
+    assert_eq!(rig.labels(number), [Lifecycle::Pending.label(), "bug"]);
+    assert_eq!(rig.writes(), 0);
+}
+
+async fn a_right_that_runs_out_on_the_way_ends_the_wait(rig: Rig) {
     let number = rig.ticket(&["bug"]);
-    let before = rig.arrived();
-    let refused = rig.platform.transition(&rig.right_for(number, Duration::ZERO), Some(Lifecycle::Done)).await;
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        rig.faults().fail(Match::new(method, ""), Times::Always, Fault::Hang);
+    }
+    let right = rig.right_for(number, Duration::from_secs(1));
+    let refused = rig.platform.transition(&right, Some(Lifecycle::Enqueued)).await;
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    rig.is_quiet().await;
+    assert_eq!(rig.writes(), 1, "it is not sent again");
     assert_eq!(rig.labels(number), ["bug"]);
-    let writes = rig.faults().requests().into_iter().skip(usize::try_from(before).unwrap());
-    assert_eq!(writes.filter(|one| one.method != "GET").count(), 0);
 }
 
 async fn missing_rights_are_named_and_nothing_is_claimed(rig: Rig) {

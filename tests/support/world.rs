@@ -10,6 +10,8 @@ use std::time::Duration;
 use agent_smith::app::{App, Options};
 use agent_smith::claim::{ClaimService, Recall, Request};
 use agent_smith::config::{Env, Live};
+use agent_smith::http::webhook::commands::{Outcome, Parts, carry_out};
+use agent_smith::http::webhook::event::CommentSeen;
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::Http;
 use agent_smith::platform::registry::Trackers;
@@ -17,6 +19,7 @@ use agent_smith::sim::SimServer;
 use agent_smith::sim::board::{Board, NewTicket, TicketView};
 use agent_smith::sim::github::{self, SimOptions};
 use agent_smith::store::{Store, Withdrawn};
+use agent_smith::ticket::Account;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -125,33 +128,7 @@ impl World {
     }
 
     pub fn config_text(&self, settings: &Settings) -> String {
-        format!(
-            "projects:
-{projects}pipelines:
-{pipelines}agent:
-  data_dir: \"{data}\"
-  queue:
-    max_parallel_jobs: {slots}
-    consume_block_seconds: 1
-    shutdown_grace_seconds: {grace}
-    redis_retry_interval_seconds: 1
-  leader: {{ lease_seconds: {lease}, renew_seconds: 1 }}
-  lifecycle:
-    heartbeat_ttl_seconds: {ttl}
-    heartbeat_renew_seconds: {renew}
-    stale_scan_seconds: 1
-    reconcile_interval_seconds: {reconcile}
-",
-            projects = settings.projects,
-            pipelines = settings.pipelines,
-            data = self.path("data").display(),
-            slots = settings.slots,
-            grace = settings.grace_seconds,
-            lease = settings.lease_seconds,
-            ttl = settings.heartbeat_ttl_seconds,
-            renew = settings.heartbeat_renew_seconds,
-            reconcile = settings.reconcile_interval_seconds,
-        )
+        config_text(settings, &self.path("data"))
     }
 
     /// The real app in this process, on a free port.
@@ -169,26 +146,15 @@ impl World {
     ) -> App {
         let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)].iter().chain(variables).copied());
         let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
-        App::start(Options {
-            config,
-            store,
-            consumer,
-            supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
-            name: name.to_owned(),
-            environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
-            host: "test-host".to_owned(),
-            calls: agent_smith::platform::http::Settings { proxies: false, ..Default::default() },
-            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        })
-        .await
-        .unwrap()
+        start_as(config, store, name, consumer).await
     }
 
     /// The claim service of one more process on this store.
     pub fn door(&self, store: Arc<dyn Store>) -> Door {
         let (config, _problems) = Live::start(&self.config_path(), Env::from_iter([("GITHUB_TOKEN", TOKEN)])).unwrap();
         let calls = agent_smith::platform::http::Settings { proxies: false, ..Default::default() };
-        Door { config, trackers: Trackers::new(Http::with(calls).unwrap()), claims: ClaimService::new(store) }
+        let (board, trackers) = (self.board.clone(), Trackers::new(Http::with(calls).unwrap()));
+        Door { board, config, trackers, claims: ClaimService::new(Arc::clone(&store)), store }
     }
 
     /// Opens a ticket with the trigger label.
@@ -229,9 +195,63 @@ impl World {
     }
 }
 
+/// A configuration file with these parts and short times.
+pub fn config_text(settings: &Settings, data: &Path) -> String {
+    format!(
+        "projects:
+{projects}pipelines:
+{pipelines}agent:
+  data_dir: \"{data}\"
+  queue:
+    max_parallel_jobs: {slots}
+    consume_block_seconds: 1
+    shutdown_grace_seconds: {grace}
+    redis_retry_interval_seconds: 1
+  leader: {{ lease_seconds: {lease}, renew_seconds: 1 }}
+  lifecycle:
+    heartbeat_ttl_seconds: {ttl}
+    heartbeat_renew_seconds: {renew}
+    stale_scan_seconds: 1
+    reconcile_interval_seconds: {reconcile}
+",
+        projects = settings.projects,
+        pipelines = settings.pipelines,
+        data = data.display(),
+        slots = settings.slots,
+        grace = settings.grace_seconds,
+        lease = settings.lease_seconds,
+        ttl = settings.heartbeat_ttl_seconds,
+        renew = settings.heartbeat_renew_seconds,
+        reconcile = settings.reconcile_interval_seconds,
+    )
+}
+
+/// The real app in this process, on a free port.
+pub async fn start(config: Live, store: Arc<dyn Store>, name: &str) -> App {
+    start_as(config, Some(store), name, true).await
+}
+
+async fn start_as(config: Live, store: Option<Arc<dyn Store>>, name: &str, consumer: bool) -> App {
+    App::start(Options {
+        config,
+        store,
+        consumer,
+        supervisor: PathBuf::from(env!("CARGO_BIN_EXE_agent-smith")),
+        name: name.to_owned(),
+        environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
+        host: "test-host".to_owned(),
+        calls: agent_smith::platform::http::Settings { proxies: false, ..Default::default() },
+        listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    })
+    .await
+    .unwrap()
+}
+
 /// The claim service and what a request to it needs.
 pub struct Door {
+    pub board: Board,
     pub config: Live,
+    pub store: Arc<dyn Store>,
     pub trackers: Trackers,
     pub claims: ClaimService,
 }
@@ -245,6 +265,19 @@ impl Door {
         let request =
             Request { config: &config, project, platform: platform.as_ref(), ticket: &ticket, asked_by: None };
         self.claims.withdraw(&request, recall).await.unwrap()
+    }
+
+    /// Writes a comment as `login`, and hears it as a webhook would. The comment's id, and what became of it.
+    pub async fn comment(&self, tracker: &str, ticket: u64, login: &str, body: &str) -> (u64, Outcome) {
+        let config = self.config.current();
+        let project = &config.projects["api"];
+        let (platform, number) = (self.trackers.of(project).unwrap(), ticket.to_string());
+        let id = self.board.acting_as(login).comment(tracker, ticket, body).unwrap().id;
+        let seen = CommentSeen { id: Some(id.to_string()), body: body.to_owned() };
+        let who = Account { id: login.to_owned(), ..Account::default() };
+        let parts = Parts { config: &config, store: self.store.as_ref(), claims: &self.claims };
+        let outcome = carry_out(&parts, project, platform.as_ref(), &number, Some(&who), &seen).await.unwrap();
+        (id, outcome)
     }
 }
 

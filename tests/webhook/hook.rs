@@ -73,16 +73,7 @@ impl Hook {
     }
 
     pub(crate) async fn send(&self, delivery: &Delivery) -> Answer {
-        let headers = delivery.headers.iter();
-        let headers = headers.map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()));
-        let request = self.client.post(self.url(&delivery.path)).headers(headers.collect()).body(delivery.body.clone());
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
-        let text = answer.text().await.unwrap();
-        let body: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status} without JSON: {text}"));
-        let word = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name} in {text}")).to_owned();
-        Answer { status, result: word("result"), reason: word("reason"), retry_after }
+        post(&self.client, self.url(&delivery.path), delivery).await
     }
 
     /// State and reason of a line on `/health`.
@@ -90,6 +81,25 @@ impl Hook {
         let found = self.app.health.snapshot().into_iter().find(|one| one.name == name)?;
         Some((found.state, found.reason))
     }
+}
+
+/// Sends a delivery to a server that is a process of its own.
+pub(crate) async fn send_to(server: &str, delivery: &Delivery) -> Answer {
+    let client = reqwest::Client::builder().timeout(BOUND).no_proxy().build().unwrap();
+    post(&client, format!("{server}{}", delivery.path), delivery).await
+}
+
+async fn post(client: &reqwest::Client, url: String, delivery: &Delivery) -> Answer {
+    let headers = delivery.headers.iter();
+    let headers = headers.map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()));
+    let request = client.post(url).headers(headers.collect()).body(delivery.body.clone());
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+    let text = answer.text().await.unwrap();
+    let body: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status} without JSON: {text}"));
+    let word = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name} in {text}")).to_owned();
+    Answer { status, result: word("result"), reason: word("reason"), retry_after }
 }
 
 pub(crate) fn hmac_hex(key: &[u8], text: &[u8]) -> String {

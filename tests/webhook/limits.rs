@@ -110,3 +110,26 @@ async fn more_deliveries_than_places_are_told_to_come_again() {
         .await;
     assert!(hook.app.stop().await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_is_finished_before_the_process_ends() {
+    let world = one_project().await;
+    let text = std::fs::read_to_string(world.config_path()).unwrap();
+    world.write_config_text(&text.replace("shutdown_grace_seconds: 1", "shutdown_grace_seconds: 30"));
+    let stored = Backend::Embedded.open();
+    let hook = start(&world, stored.store.clone(), false).await;
+    let number = world.ask(TRACKER, "Last");
+    let held = world.sim.faults().hold(Match::new("GET", &format!("/issues/{number}")));
+    let last = Issue::labeled(TRACKER, number, "agent-smith").delivery("last");
+    assert_eq!(hook.send(&last).await.said(), (202, "accepted"));
+    hook.app.shutdown().begin();
+    let late = hook.send(&Issue::labeled(TRACKER, number, "agent-smith").delivery("late")).await;
+    assert_eq!(late.said(), (503, "shutting_down"), "{late:?}");
+    let release = async {
+        drop(held);
+        world.shows(TRACKER, number, Some(Lifecycle::Enqueued)).await;
+    };
+    let (ended, ()) = tokio::join!(hook.app.stop(), release);
+    assert!(ended, "the delivery that was under way kept nobody from ending");
+    assert_eq!(stored.store.counts().await.unwrap().queued, 1);
+}

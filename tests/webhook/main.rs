@@ -7,9 +7,12 @@ mod support;
 
 mod answers;
 mod bodies;
+mod deliveries;
 mod github;
 mod hook;
 mod limits;
+mod log;
+mod people;
 mod races;
 mod redelivery;
 mod routing;

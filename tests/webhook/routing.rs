@@ -75,7 +75,7 @@ async fn of_several_projects_on_a_tracker_the_first_with_a_label_of_the_ticket_g
 }
 
 #[tokio::test]
-async fn a_status_that_may_not_start_a_run_starts_none() {
+async fn a_status_that_may_start_a_run_starts_one() {
     let world = World::with(&["org/api"]).await;
     let projects = unpolled(&world, "api", "org/api", "      trigger_statuses: [open]\n");
     world.write_config(&Settings { projects, ..Settings::steps(&["true"]) });

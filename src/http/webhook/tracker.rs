@@ -14,11 +14,11 @@ use crate::platform::registry::Trackers;
 use crate::platform::{Error, Result};
 use crate::ticket::PlatformKind;
 
-/// The projects on one tracker, in file order; never empty.
+/// The projects that can find the ticket on one tracker, in file order; never empty.
 pub(super) type OneTracker = Vec<Arc<Project>>;
 
-/// Every tracker that the event may be about. More than one when a Jira site and a project of it are watched, or one
-/// tracker under two addresses.
+/// Every tracker that the event may be about. More than one when a payload names no site, or one tracker is watched under
+/// addresses that do not show it.
 ///
 /// # Errors
 /// When the platform had to be asked and did not answer.
@@ -30,14 +30,14 @@ pub(super) async fn find(
 ) -> Result<Vec<OneTracker>> {
     let mut found: Vec<OneTracker> = Vec::new();
     for project in config.projects.values().filter(|project| project.tracker.platform() == platform) {
-        let known = found.iter().any(|group| is_same_tracker(&group[0].tracker, &project.tracker));
+        let known = found.iter().any(|group| group[0].tracker.shares_tickets_with(&project.tracker));
         let fits = match compare(&event.tracker, &project.tracker) {
             Fit::Yes => true,
             Fit::No => false,
             Fit::Ask(id) => !known && is_called(project, trackers, id, event).await?,
         };
         if fits && !known {
-            found.push(claim::neighbours(config, &project.tracker).cloned().collect());
+            found.push(claim::neighbours(config, &project.tracker, &event.ticket).cloned().collect());
         }
     }
     Ok(found)
@@ -56,10 +56,6 @@ pub(super) fn in_words(named: &TrackerNamed) -> String {
             format!("project {project} on {}", site.as_ref().map_or("an unnamed site", Url::as_str))
         }
     }
-}
-
-fn is_same_tracker(a: &Tracker, b: &Tracker) -> bool {
-    a.api_url == b.api_url && a.place == b.place
 }
 
 /// How a configured tracker compares with a name.

@@ -1,69 +1,55 @@
-//! Listings: all pages, oldest first, unchanged pages for free.
+//! Listings: page after page of label after label, oldest first, unchanged pages for free.
 //!
-//! Who calls: `Platform::list`. What must stay true: a page that fails fails the listing; requests go one after the
-//! other, as GitHub asks; pull requests, which GitHub lists among issues, are left out.
+//! Who calls: `Platform::page`. What must stay true: requests go one after the other, as GitHub asks; pull requests,
+//! which GitHub lists among issues, are left out. A position is a label and the path of the next page as GitHub gave it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use http::StatusCode;
 
 use super::client::{GitHub, Request, encode};
 use super::models::{ListedIssue, label_set, parse};
-use super::pages::{MOST_PAGES, PAGE_SIZE, Page, next_page};
+use super::pages::{CachedPage, PAGE_SIZE, next_page};
 use super::refusal::About;
 use crate::platform::http::Answer;
-use crate::platform::{Error, Listing, Result};
+use crate::platform::{Found, Listing, Page, PlannedCall, Position, Result};
 use crate::ticket::Candidate;
-
-type Dated = (Option<DateTime<Utc>>, Candidate);
 
 impl GitHub {
     /// Discovery asks once per trigger label, because several labels in one call must all be present. A lifecycle
     /// listing asks for closed tickets as well and marks them: one that was closed while it ran still shows its state.
     ///
     /// Source: GitHub REST, "List repository issues"; a 304 does not count against the quota.
-    pub(super) async fn list_issues(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        let (labels, state): (Vec<&str>, _) = match listing {
-            Listing::Discovery(labels) => (labels.iter().map(String::as_str).collect(), "open"),
-            Listing::Lifecycle(state) => (vec![state.label()], "all"),
-        };
-        self.pages.begin_listing();
-        let mut found: HashMap<String, Dated> = HashMap::new();
-        for label in labels {
-            for (created_at, candidate) in self.list_label(label, state).await? {
-                found.insert(candidate.id.clone(), (created_at, candidate));
-            }
+    pub(super) async fn page_of_issues(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {
+        let (labels, state) = query_of(listing);
+        if *at == Position::default() {
+            self.pages.begin_listing();
         }
-        let mut found: Vec<Dated> = found.into_values().collect();
-        found.retain(|(_, candidate)| state == "all" || candidate.open);
-        // Numbers have no leading zeros, so that the shorter one is the smaller one.
-        found.sort_by(|(a_time, a), (b_time, b)| (a_time, a.id.len(), &a.id).cmp(&(b_time, b.id.len(), &b.id)));
-        Ok(found.into_iter().map(|(_, candidate)| candidate).collect())
-    }
-
-    async fn list_label(&self, label: &str, state: &str) -> Result<Vec<Dated>> {
+        let Some(label) = labels.get(at.part) else { return Ok(Page::default()) };
         let what = format!("list issues of {} labelled {label}", self.name);
-        let mut next = Some(format!(
-            "{}/issues?labels={}&state={state}&per_page={PAGE_SIZE}&sort=created&direction=asc",
-            self.route,
-            encode(label)
-        ));
-        let mut found = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let Some(path) = next else { return Ok(found) };
-            let page = self.page(&what, &path).await?;
-            found.extend(page.candidates.iter().cloned());
-            next = page.next.clone();
-        }
-        match next {
-            None => Ok(found),
-            Some(_) => Err(Error::Malformed { what, detail: format!("more than {MOST_PAGES} pages") }),
-        }
+        let path = if at.mark.is_empty() { self.first_page(label, state) } else { at.mark.clone() };
+        let page = self.known_or_fresh(&what, &path).await?;
+        let found = page.found.iter().filter(|found| state == "all" || found.candidate.open).cloned().collect();
+        let next = match &page.next {
+            Some(path) => Some(at.with_mark(path)),
+            None => at.next_part(labels.len()),
+        };
+        Ok(Page { found, next })
     }
 
-    async fn page(&self, what: &str, path: &str) -> Result<Arc<Page>> {
+    /// One call per label.
+    pub(super) fn plan_of(&self, listing: Listing<'_>) -> Vec<PlannedCall> {
+        let (labels, state) = query_of(listing);
+        labels.iter().map(|label| PlannedCall::get(self.url(&self.first_page(label, state)))).collect()
+    }
+
+    /// Path and query of the first page of a label.
+    fn first_page(&self, label: &str, state: &str) -> String {
+        let (route, label) = (&self.route, encode(label));
+        format!("{route}/issues?labels={label}&state={state}&per_page={PAGE_SIZE}&sort=created&direction=asc")
+    }
+
+    async fn known_or_fresh(&self, what: &str, path: &str) -> Result<Arc<CachedPage>> {
         let cached = self.pages.get(path);
         let unless = cached.as_ref().map(|(tag, _)| tag.as_str());
         let answer = self.send(Request { unless, ..Request::get(what, path) }).await?;
@@ -77,24 +63,39 @@ impl GitHub {
         // The tag covers the body and not the link to the next page: a full last page looks unchanged after a next
         // page has appeared behind it, so that it must be read whole each time.
         let may_grow = next.is_none() && issues.len() >= PAGE_SIZE;
-        let page = Arc::new(Page { candidates: candidates(issues), next });
+        let page = Arc::new(CachedPage { found: found(issues), next });
         self.pages.put(path, answer.header("etag").filter(|_| !may_grow), &page);
         Ok(page)
     }
 
     /// A page whose body is as we know it. A link that came along counts more than the one we remember.
-    fn unchanged(&self, what: &str, path: &str, answer: &Answer, tag: &str, page: Arc<Page>) -> Result<Arc<Page>> {
+    fn unchanged(
+        &self,
+        what: &str,
+        path: &str,
+        answer: &Answer,
+        tag: &str,
+        page: Arc<CachedPage>,
+    ) -> Result<Arc<CachedPage>> {
         let next = next_page(what, &self.base, answer)?;
         if next.is_none() || next == page.next {
             return Ok(page);
         }
-        let page = Arc::new(Page { candidates: page.candidates.clone(), next });
+        let page = Arc::new(CachedPage { found: page.found.clone(), next });
         self.pages.put(path, Some(tag), &page);
         Ok(page)
     }
 }
 
-fn candidates(issues: Vec<ListedIssue>) -> Vec<Dated> {
+/// The labels that are asked for one after the other, and the state in which tickets are wanted.
+fn query_of(listing: Listing<'_>) -> (Vec<&str>, &'static str) {
+    match listing {
+        Listing::Discovery(labels) => (labels.iter().map(String::as_str).collect(), "open"),
+        Listing::Lifecycle(state) => (vec![state.label()], "all"),
+    }
+}
+
+fn found(issues: Vec<ListedIssue>) -> Vec<Found> {
     let tickets = issues.into_iter().filter(|issue| issue.pull_request.is_none());
     tickets
         .map(|issue| {
@@ -103,8 +104,9 @@ fn candidates(issues: Vec<ListedIssue>) -> Vec<Dated> {
                 title: issue.title,
                 labels: label_set(issue.labels),
                 open: issue.state == "open",
+                state: issue.state,
             };
-            (issue.created_at, candidate)
+            Found { created_at: issue.created_at, number: issue.number, candidate }
         })
         .collect()
 }

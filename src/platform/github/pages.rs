@@ -6,12 +6,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::platform::Result;
 use crate::platform::http::{Answer, next_link};
-use crate::ticket::Candidate;
+use crate::platform::{Found, Result};
 
 /// Elements per page, the most that GitHub gives.
 pub(super) const PAGE_SIZE: usize = 100;
@@ -28,9 +26,9 @@ const FORGOTTEN_AFTER: u64 = 100;
 
 /// What is kept of one page of a listing.
 #[derive(Debug)]
-pub(super) struct Page {
-    /// With the time of creation, for the order.
-    pub(super) candidates: Vec<(Option<DateTime<Utc>>, Candidate)>,
+pub(super) struct CachedPage {
+    /// The tickets on it.
+    pub(super) found: Vec<Found>,
     /// Path and query of the next page.
     pub(super) next: Option<String>,
 }
@@ -50,7 +48,7 @@ struct Inner {
 #[derive(Debug)]
 struct Cached {
     tag: String,
-    page: Arc<Page>,
+    page: Arc<CachedPage>,
     visited_in: u64,
 }
 
@@ -61,7 +59,7 @@ impl PageCache {
     }
 
     /// A page that is known, with its entity tag.
-    pub(super) fn get(&self, path: &str) -> Option<(String, Arc<Page>)> {
+    pub(super) fn get(&self, path: &str) -> Option<(String, Arc<CachedPage>)> {
         let mut inner = self.lock();
         let listing = inner.listing;
         let cached = inner.pages.get_mut(path)?;
@@ -73,7 +71,7 @@ impl PageCache {
     ///
     /// Pages are visited in order, so that the first ones of a long listing stay and the rest is read each time; to
     /// replace the least recently used one instead would never hit.
-    pub(super) fn put(&self, path: &str, tag: Option<&str>, page: &Arc<Page>) {
+    pub(super) fn put(&self, path: &str, tag: Option<&str>, page: &Arc<CachedPage>) {
         let mut inner = self.lock();
         inner.pages.remove(path);
         let Some(tag) = tag else { return };
@@ -128,8 +126,8 @@ mod tests {
         assert!(next("<http://[broken>; rel=\"next\"").is_err());
     }
 
-    fn page() -> Arc<Page> {
-        Arc::new(Page { candidates: Vec::new(), next: None })
+    fn page() -> Arc<CachedPage> {
+        Arc::new(CachedPage { found: Vec::new(), next: None })
     }
 
     #[test]

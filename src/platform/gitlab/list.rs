@@ -1,12 +1,12 @@
-//! Listings: every spelling of every label, all pages, oldest first.
+//! Listings: page after page of every spelling of every label, oldest first.
 //!
-//! Who calls: `Platform::list`. What must stay true: a page that fails fails the listing; requests go one after the
-//! other; merge requests never appear, tasks and incidents do, and so do confidential issues that the token may see.
+//! Who calls: `Platform::page`. What must stay true: requests go one after the other; merge requests never appear, tasks
+//! and incidents do, and so do confidential issues that the token may see. A position is a label, one of its spellings
+//! and the query of the next page as GitLab gave it. A server that counts pages moves later tickets up when earlier ones
+//! leave the set: those are found when the walk begins anew.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use gitlab::api::common::SortOrder;
 use gitlab::api::endpoint_prelude::Method;
 use gitlab::api::projects::issues::{IssueOrderBy, IssueState, Issues};
@@ -18,11 +18,11 @@ use super::pages::Paging;
 use super::refusal::About;
 use super::session::Session;
 use crate::lifecycle::Lifecycle;
-use crate::platform::{Listing, Result};
+use crate::platform::{Found, Listing, Page, PlannedCall, Position, Result};
 use crate::ticket::Candidate;
 
-/// With its time of creation and its number, for the order.
-type Dated = (Option<DateTime<Utc>>, u64, Candidate);
+/// Between the spelling and the query in a position; no label has one.
+const SEPARATOR: char = '\n';
 
 /// The crate's listing of issues, and what its builder cannot say.
 struct Labelled<'a> {
@@ -49,38 +49,80 @@ impl Endpoint for Labelled<'_> {
     }
 }
 
+/// What a listing asks for.
+struct Query<'a> {
+    /// One after the other.
+    labels: Vec<&'a str>,
+    open_only: bool,
+    without: String,
+}
+
+impl<'a> Query<'a> {
+    fn of(listing: Listing<'a>) -> Self {
+        match listing {
+            Listing::Discovery(labels) => {
+                Self { labels: labels.iter().map(String::as_str).collect(), open_only: true, without: past_waiting() }
+            }
+            Listing::Lifecycle(state) => {
+                let open_only = state == Lifecycle::Pending;
+                Self { labels: vec![state.label()], open_only, without: String::new() }
+            }
+        }
+    }
+}
+
 impl GitLab {
     /// Discovery asks once per trigger label, because several labels in one call must all be present, and leaves out
     /// what is queued, running or finished. Tickets that wait are asked for open ones only. A listing of another state
     /// asks for closed tickets as well and marks them: one that was closed while it ran still shows its state.
     ///
     /// Source: GitLab REST, "List project issues".
-    pub(super) async fn list_issues(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        let (labels, open_only, without): (Vec<&str>, _, _) = match listing {
-            Listing::Discovery(labels) => (labels.iter().map(String::as_str).collect(), true, past_waiting()),
-            Listing::Lifecycle(state) => (vec![state.label()], state == Lifecycle::Pending, String::new()),
-        };
-        let mut found: HashMap<u64, Dated> = HashMap::new();
-        for label in labels {
-            for spelling in self.spellings_of(label).await? {
-                self.list_label(&spelling, open_only, &without, &mut found).await?;
+    pub(super) async fn page_of_issues(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {
+        let Query { labels, open_only, without } = Query::of(listing);
+        let Some(label) = labels.get(at.part) else { return Ok(Page::default()) };
+        // Looked up at the first page and behind the last one, and not for each.
+        let spellings = if at.mark.is_empty() { self.spellings_of(label).await? } else { Vec::new() };
+        let (spelling, query) = at.mark.split_once(SEPARATOR).unwrap_or((label, ""));
+        let (issues, next) = self.page_of_label(spelling, open_only, &without, query).await?;
+        let next = match next {
+            Some(query) => Some(at.with_mark(format!("{spelling}{SEPARATOR}{query}"))),
+            None => {
+                let spellings = if spellings.is_empty() { self.spellings_of(label).await? } else { spellings };
+                match spellings.iter().skip_while(|one| *one != spelling).nth(1) {
+                    Some(spelling) => Some(at.with_mark(format!("{spelling}{SEPARATOR}"))),
+                    None => at.next_part(labels.len()),
+                }
             }
-        }
-        let mut found: Vec<Dated> = found.into_values().collect();
-        found.retain(|(_, _, candidate)| candidate.open || !open_only);
-        found.sort_by_key(|(created_at, number, _)| (*created_at, *number));
-        Ok(found.into_iter().map(|(_, _, candidate)| candidate).collect())
+        };
+        let found = issues.into_iter().map(found).filter(|found| found.candidate.open || !open_only).collect();
+        Ok(Page { found, next })
     }
 
-    async fn list_label(
-        &self,
-        label: &str,
+    /// The look-up of each label's spellings, which is asked again every five minutes, and a call per spelling that is
+    /// known.
+    pub(super) fn plan_of(&self, listing: Listing<'_>) -> Vec<PlannedCall> {
+        let Query { labels, open_only, without } = Query::of(listing);
+        let session = Session::reading(self, "plan", About::Issues);
+        let mut urls = Vec::new();
+        for label in labels {
+            urls.push(self.lookup_of(&session, label).and_then(|lookup| session.first_url(&lookup, Paging::Counted)));
+            let known = self.spellings.get(label).unwrap_or_else(|| vec![label.to_owned()]);
+            urls.extend(known.iter().map(|spelling| {
+                let endpoint = self.labelled(&session, spelling, open_only, &without)?;
+                session.first_url(&endpoint, Paging::Cursor)
+            }));
+        }
+        // What cannot be asked is an error of the listing itself.
+        urls.into_iter().flatten().map(PlannedCall::get).collect()
+    }
+
+    fn labelled<'a>(
+        &'a self,
+        session: &Session<'_>,
+        label: &'a str,
         open_only: bool,
         without: &str,
-        found: &mut HashMap<u64, Dated>,
-    ) -> Result<()> {
-        let what = format!("list issues of {} labelled {label}", self.path);
-        let session = Session::reading(self, &what, About::Issues);
+    ) -> Result<Labelled<'a>> {
         let mut issues = Issues::builder();
         issues.project(self.path.as_str()).label(label);
         issues.order_by(IssueOrderBy::CreatedAt).sort(SortOrder::Ascending);
@@ -88,13 +130,20 @@ impl GitLab {
             // Without it the project's listing is of all states.
             issues.state(IssueState::Opened);
         }
-        let endpoint = Labelled { issues: session.built(issues.build())?, without: without.to_owned() };
-        session
-            .walk(&endpoint, Paging::Cursor, |page: Vec<ListedIssue>| {
-                found.extend(page.into_iter().map(|issue| (issue.iid, dated(issue))));
-                true
-            })
-            .await
+        Ok(Labelled { issues: session.built(issues.build())?, without: without.to_owned() })
+    }
+
+    async fn page_of_label(
+        &self,
+        label: &str,
+        open_only: bool,
+        without: &str,
+        query: &str,
+    ) -> Result<(Vec<ListedIssue>, Option<String>)> {
+        let what = format!("list issues of {} labelled {label}", self.path);
+        let session = Session::reading(self, &what, About::Issues);
+        let endpoint = self.labelled(&session, label, open_only, without)?;
+        session.page(&endpoint, Paging::Cursor, query).await
     }
 }
 
@@ -106,12 +155,13 @@ fn past_waiting() -> String {
     past.map(Lifecycle::label).collect::<Vec<_>>().join(",")
 }
 
-fn dated(issue: ListedIssue) -> Dated {
+fn found(issue: ListedIssue) -> Found {
     let candidate = Candidate {
         id: issue.iid.to_string(),
         title: issue.title,
         labels: issue.labels.into_iter().collect(),
         open: is_open(&issue.state),
+        state: issue.state,
     };
-    (issue.created_at, issue.iid, candidate)
+    Found { created_at: issue.created_at, number: issue.iid, candidate }
 }

@@ -29,7 +29,7 @@ impl GitLab {
         }
         let what = format!("look for spellings of label {label} in {}", self.path);
         let session = Session::reading(self, &what, About::Issues);
-        let endpoint = session.built(Labels::builder().project(self.path.as_str()).search(label).build())?;
+        let endpoint = self.lookup_of(&session, label)?;
         let mut spellings = vec![label.to_owned()];
         let walk = session.walk(&endpoint, Paging::Counted, |page: Vec<Label>| {
             for Label { name } in page {
@@ -51,5 +51,10 @@ impl GitLab {
             Err(error) => return Err(error),
         }
         Ok(spellings)
+    }
+
+    /// The request that looks for them.
+    pub(super) fn lookup_of<'a>(&'a self, session: &Session<'_>, label: &'a str) -> Result<Labels<'a>> {
+        session.built(Labels::builder().project(self.path.as_str()).search(label).build())
     }
 }

@@ -18,7 +18,7 @@ use crate::platform::{Error, Result};
 /// Elements per page, the most that GitLab gives.
 const PAGE_SIZE: usize = 100;
 
-/// Pages of one walk: 100,000 tickets. A walk that is longer goes in circles.
+/// Pages of one walk through comments or labels: 100,000 of them. A walk that is longer goes in circles.
 const MOST_PAGES: usize = 1_000;
 
 /// How pages are told apart.
@@ -40,32 +40,49 @@ impl Session<'_> {
         paging: Paging,
         mut visit: impl FnMut(Vec<T>) -> bool + Send,
     ) -> Result<()> {
-        let counted = self.first_page(endpoint)?;
-        let mut request = Request::get(counted.clone());
-        if paging == Paging::Cursor {
-            request.url.query_pairs_mut().append_pair("pagination", "keyset");
-        }
-        for page in 0..MOST_PAGES {
-            let mut answer = self.send(&request).await?;
-            if page == 0 && paging == Paging::Cursor && answer.status == StatusCode::METHOD_NOT_ALLOWED {
-                request.url = counted.clone();
-                answer = self.send(&request).await?;
-            }
-            let answer = self.successful(answer).await?;
-            let next = self.next_page(&request.url, &answer)?;
-            if !visit(parse(self.what, &answer)?) {
+        let mut query = String::new();
+        for _ in 0..MOST_PAGES {
+            let (page, next) = self.page(endpoint, paging, &query).await?;
+            if !visit(page) {
                 return Ok(());
             }
             let Some(next) = next else { return Ok(()) };
-            request.url = next;
+            query = next;
         }
         Err(Error::Malformed { what: self.what.to_owned(), detail: format!("more than {MOST_PAGES} pages") })
     }
 
-    fn first_page(&self, endpoint: &impl Endpoint) -> Result<Url> {
+    /// One page, and the query of the next one. An empty `query` asks for the first.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        endpoint: &(impl Endpoint + Sync),
+        paging: Paging,
+        query: &str,
+    ) -> Result<(Vec<T>, Option<String>)> {
+        let mut request = Request::get(self.first_url(endpoint, paging)?);
+        let is_first = query.is_empty();
+        if !is_first {
+            request.url.set_query(Some(query));
+        }
+        let mut answer = self.send(&request).await?;
+        if is_first && paging == Paging::Cursor && answer.status == StatusCode::METHOD_NOT_ALLOWED {
+            request.url = self.first_url(endpoint, Paging::Counted)?;
+            answer = self.send(&request).await?;
+        }
+        let answer = self.successful(answer).await?;
+        let next = self.next_page(&request.url, &answer)?;
+        let next = next.map(|url| url.query().unwrap_or_default().to_owned());
+        Ok((parse(self.what, &answer)?, next))
+    }
+
+    /// Where the first page is.
+    pub(super) fn first_url(&self, endpoint: &impl Endpoint, paging: Paging) -> Result<Url> {
         let mut url = self.rest_endpoint(&endpoint.endpoint()).map_err(|error| self.explained(error))?;
         endpoint.parameters().add_to_url(&mut url);
         url.query_pairs_mut().append_pair("per_page", &PAGE_SIZE.to_string());
+        if paging == Paging::Cursor {
+            url.query_pairs_mut().append_pair("pagination", "keyset");
+        }
         Ok(url)
     }
 

@@ -1,13 +1,12 @@
-//! Listings: all pages, oldest first, in one query.
+//! Listings: one query, page after page, oldest first.
 //!
-//! Who calls: `Platform::list`. What must stay true: a page that fails fails the listing; nothing is believed of a site
-//! that has not said who the token is; a walk ends, also when the site hands out the same page for ever.
+//! Who calls: `Platform::page`. What must stay true: nothing is believed of a site that has not said who the token is; a
+//! walk ends, also when the site hands out the same page for ever. A position is the token that Cloud gave for the next
+//! page, good for seven days, or Data Center's count of tickets before it. Tickets that leave the set move later ones up
+//! in a count: those are found when the walk begins anew.
 
-use std::collections::HashSet;
-
-use chrono::{DateTime, Utc};
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{Jira, Request, split_key};
 use super::deployment::Deployment;
@@ -15,105 +14,64 @@ use super::identity::BELIEVED_FOR;
 use super::jql;
 use super::models::{CountedPage, Issue, Project, SearchPage, parse, time};
 use super::refusal::About;
-use crate::platform::{Error, Listing, Result};
+use crate::platform::{Error, Found, Listing, Page, PlannedCall, Position, Result};
 use crate::ticket::Candidate;
 
 /// Issues per page. Cloud gives fewer than it is asked for when many fields are read, and 100 is what it and Data
 /// Center give of these.
 const PAGE_SIZE: usize = 100;
 
-/// Pages of one walk: 100,000 tickets. A walk that is longer goes in circles.
-const MOST_PAGES: usize = 1_000;
-
 /// What is read of each issue. Version 3 gives the identifier alone unless it is asked for more.
 const FIELDS: [&str; 4] = ["summary", "status", "labels", "created"];
 
-type Dated = (Option<DateTime<Utc>>, Candidate);
-
-/// Where a page begins: a token from the page before, or a count.
-enum Start {
-    Token(Option<String>),
-    Count(usize),
-}
-
 impl Jira {
-    /// One query per listing, and each page of it one request.
-    ///
-    /// Sources: Jira Cloud REST, "Search for issues using JQL enhanced search (POST)"; Jira Data Center REST, "Search".
-    pub(super) async fn list_issues(&self, listing: Listing<'_>) -> Result<Vec<Candidate>> {
-        let project = self.project.as_deref();
-        let (what, jql) = match listing {
-            Listing::Discovery([]) => return Ok(Vec::new()),
-            Listing::Discovery(labels) => ("list issues with a trigger label", jql::discovery(project, labels)),
-            Listing::Lifecycle(state) => (state.label(), jql::lifecycle(project, state)),
-        };
+    /// Each page is one request, and now and then one that asks who the token is.
+    pub(super) async fn page_of_issues(&self, listing: Listing<'_>, at: &Position) -> Result<Page> {
+        let Some(jql) = self.query_of(listing) else { return Ok(Page::default()) };
         let what = match listing {
-            Listing::Discovery(_) => format!("{what} of {}", self.name),
-            Listing::Lifecycle(_) => format!("list issues of {} labelled {what}", self.name),
+            Listing::Discovery(_) => format!("list issues with a trigger label of {}", self.name),
+            Listing::Lifecycle(state) => format!("list issues of {} labelled {state}", self.name),
         };
         self.identify(BELIEVED_FOR).await?;
-        let issues = self.own(self.search(&what, &jql).await?).await?;
-        let mut seen = HashSet::new();
-        let mut found: Vec<Dated> = issues
-            .into_iter()
-            .filter(|issue| seen.insert(issue.key.clone()))
-            .map(|issue| (issue.fields.created.as_deref().and_then(time), candidate(issue)))
-            .collect();
-        // The site orders them already; issues that were closed or opened between two pages may have shifted.
-        found.sort_by_key(|(created, _)| *created);
-        Ok(found.into_iter().map(|(_, candidate)| candidate).collect())
+        let (issues, next) = self.page_of_search(&what, &jql, &at.mark).await?;
+        // An empty page and one that leads to itself are the last.
+        let next = next.filter(|mark| !issues.is_empty() && *mark != at.mark).map(|mark| at.with_mark(mark));
+        Ok(Page { found: self.own(issues).await?.into_iter().map(found).collect(), next })
     }
 
-    async fn search(&self, what: &str, jql: &str) -> Result<Vec<Issue>> {
-        let mut found = Vec::new();
-        let mut tokens = HashSet::new();
-        let mut start = Start::Token(None);
-        for _ in 0..MOST_PAGES {
-            let (issues, next) = self.page_of_search(what, jql, &start).await?;
-            let is_empty = issues.is_empty();
-            found.extend(issues);
-            start = match next {
-                Some(Start::Token(Some(token))) if !is_empty && tokens.insert(token.clone()) => {
-                    Start::Token(Some(token))
-                }
-                Some(Start::Count(count)) if !is_empty => Start::Count(count),
-                _ => return Ok(found),
-            };
+    /// Who the token is, which is asked again every ten minutes, and the query.
+    pub(super) fn plan_of(&self, listing: Listing<'_>) -> Vec<PlannedCall> {
+        let Some(jql) = self.query_of(listing) else { return Vec::new() };
+        let deployment = self.site.known().unwrap_or(Deployment::Cloud);
+        let url = |path: &str| String::from(self.site.url(deployment, path));
+        vec![PlannedCall::get(url("myself")), PlannedCall::ask(url(search_path(deployment)), jql)]
+    }
+
+    /// The query of a listing; `None` when there is nothing to ask for.
+    fn query_of(&self, listing: Listing<'_>) -> Option<String> {
+        let project = self.project.as_deref();
+        match listing {
+            Listing::Discovery([]) => None,
+            Listing::Discovery(labels) => Some(jql::discovery(project, labels)),
+            Listing::Lifecycle(state) => Some(jql::lifecycle(project, state)),
         }
-        Err(Error::Malformed { what: what.to_owned(), detail: format!("more than {MOST_PAGES} pages") })
     }
 
-    /// One page, and where the next one begins.
-    async fn page_of_search(&self, what: &str, jql: &str, start: &Start) -> Result<(Vec<Issue>, Option<Start>)> {
-        let skipped = if let Start::Count(count) = start { *count } else { 0 };
-        let answer = self
-            .ask(|deployment| {
-                let mut body = json!({ "jql": jql, "fields": FIELDS, "maxResults": PAGE_SIZE });
-                match deployment {
-                    Deployment::Cloud => {
-                        if let Start::Token(Some(token)) = start {
-                            body["nextPageToken"] = json!(token);
-                        }
-                        Request::query(what, "search/jql", body)
-                    }
-                    Deployment::DataCenter => {
-                        body["startAt"] = json!(skipped);
-                        Request::query(what, "search", body)
-                    }
-                }
-            })
-            .await?;
+    /// One page, and the mark of the next one.
+    ///
+    /// Sources: Jira Cloud REST, "Search for issues using JQL enhanced search (POST)"; Jira Data Center REST, "Search".
+    async fn page_of_search(&self, what: &str, jql: &str, mark: &str) -> Result<(Vec<Issue>, Option<String>)> {
+        let answer = self.ask(|deployment| search(what, deployment, jql, mark)).await?;
         if answer.status != StatusCode::OK {
             return Err(self.refusal(what, About::Project, &answer).await);
         }
         if self.site.known() == Some(Deployment::DataCenter) {
             let page: CountedPage = parse(what, &answer)?;
-            let end = skipped + page.issues.len();
-            return Ok((page.issues, (end < page.total).then_some(Start::Count(end))));
+            let end = count(mark) + page.issues.len();
+            return Ok((page.issues, (end < page.total).then(|| end.to_string())));
         }
         let page: SearchPage = parse(what, &answer)?;
-        let token = page.next_page_token.filter(|token| !token.is_empty());
-        Ok((page.issues, token.map(|token| Start::Token(Some(token)))))
+        Ok((page.issues, page.next_page_token.filter(|token| !token.is_empty())))
     }
 
     /// Leaves out issues that bear another project's key: the index lags behind a move. When the configured key itself
@@ -150,11 +108,37 @@ pub(super) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-fn candidate(issue: Issue) -> Candidate {
-    Candidate {
+fn search<'a>(what: &'a str, deployment: Deployment, jql: &str, mark: &str) -> Request<'a> {
+    let mut body = json!({ "jql": jql, "fields": FIELDS, "maxResults": PAGE_SIZE });
+    match deployment {
+        Deployment::Cloud if mark.is_empty() => {}
+        Deployment::Cloud => body["nextPageToken"] = Value::from(mark),
+        Deployment::DataCenter => body["startAt"] = Value::from(count(mark)),
+    }
+    Request::query(what, search_path(deployment), body)
+}
+
+fn search_path(deployment: Deployment) -> &'static str {
+    match deployment {
+        Deployment::Cloud => "search/jql",
+        Deployment::DataCenter => "search",
+    }
+}
+
+/// How many tickets are before a page of Data Center's.
+fn count(mark: &str) -> usize {
+    mark.parse().unwrap_or(0)
+}
+
+fn found(issue: Issue) -> Found {
+    let created_at = issue.fields.created.as_deref().and_then(time);
+    let candidate = Candidate {
         id: issue.key,
         title: issue.fields.summary.unwrap_or_default(),
         labels: issue.fields.labels.unwrap_or_default().into_iter().collect(),
         open: issue.fields.status.is_open(),
-    }
+        state: issue.fields.status.name,
+    };
+    // The site orders issues of the same moment.
+    Found { created_at, number: 0, candidate }
 }

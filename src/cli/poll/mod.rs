@@ -1,31 +1,29 @@
 //! `agent-smith poll`: one poll cycle now, or what it would do.
 //!
-//! What must stay true: a dry run only reads; a claim that was made stays made, whoever has stopped reading what this
-//! prints; exit code 0 only when every project could be asked.
+//! `tell` prints. What must stay true: a dry run only reads; a claim that was made stays made, whoever has stopped
+//! reading what this prints; exit code 0 only when every project could be asked.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::open::{StoreKind, open_config, open_store};
-use super::output::{Output, shortened};
+use super::output::Output;
 use super::{ConfigArgument, block_on, start_log, usage};
-use crate::claim::{Claim, ClaimService, Judgement, judge};
+use crate::claim::ClaimService;
 use crate::config::{About, Config, Env, Live, Problem, Project, hint};
 use crate::lifecycle::Lifecycle;
-use crate::pipeline::resolve;
-use crate::platform::Platform;
 use crate::platform::http::Http;
 use crate::platform::registry::Trackers;
-use crate::poll::project::{Offer, Outcome, find_candidates, poll_project};
+use crate::platform::{Listing, PlannedCall, Platform};
+use crate::poll::find::find_all;
+use crate::poll::project::{Outcome, poll_to_the_end};
 use crate::telemetry::Format;
 use crate::ticket::Candidate;
 
-/// Columns for a ticket's title: with its number and the answer a line stays near a hundred characters.
-const TITLE: usize = 44;
+mod tell;
+
+use tell::{Answer, tell};
 
 const NOTES: &str = "\
 Without --dry-run a claimed ticket is labelled agent-smith:enqueued and queued in the Redis at REDIS_URL; a running
@@ -45,7 +43,7 @@ pub(super) struct Arguments {
     /// Only this project.
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// Print what would be claimed, and why not the rest; write nothing, need no Redis.
+    /// Print the calls to the platform, what would be claimed, and why or why not; write nothing, need no Redis.
     #[arg(long)]
     dry_run: bool,
 }
@@ -118,13 +116,16 @@ fn select(live: &Live, config: &Config, name: Option<&str>) -> Result<Vec<Arc<Pr
 async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers, out: &mut Output) -> bool {
     let (mut all_asked, mut claimable) = (true, 0);
     for project in projects {
-        let (candidates, failures) = match trackers.of(project) {
-            Ok(platform) => look(project, platform.as_ref()).await,
-            Err(error) => (Vec::new(), vec![error.to_string()]),
+        let (calls, (candidates, failures)) = match trackers.of(project) {
+            Ok(platform) => {
+                let looked = look(project, platform.as_ref()).await;
+                (calls_of(project, platform.as_ref()), looked)
+            }
+            Err(error) => (Vec::new(), (Vec::new(), vec![error.to_string()])),
         };
-        let answers: Vec<Answer> = candidates.iter().map(|candidate| would(config, project, candidate)).collect();
+        let answers: Vec<Answer> = candidates.iter().map(|found| Answer::would(config, project, found)).collect();
         claimable += answers.iter().filter(|answer| answer.positive).count();
-        tell(project, &answers, &failures, out);
+        tell(project, &calls, &answers, &failures, out);
         all_asked &= failures.is_empty();
         if out.is_lost() {
             break;
@@ -137,7 +138,7 @@ async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers
 /// What asks for a run, and what would keep it from being claimed: a token that may read and not label shows in no
 /// listing.
 async fn look(project: &Project, platform: &dyn Platform) -> (Vec<Candidate>, Vec<String>) {
-    let (candidates, failures) = find_candidates(project, platform).await;
+    let (candidates, failures) = find_all(project, platform).await;
     let mut failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
     if failures.is_empty()
         && let Err(error) = platform.check_access().await
@@ -147,14 +148,18 @@ async fn look(project: &Project, platform: &dyn Platform) -> (Vec<Candidate>, Ve
     (candidates, failures)
 }
 
-fn would(config: &Config, project: &Project, candidate: &Candidate) -> Answer {
-    match judge(candidate.open, &candidate.labels, project, config) {
-        Judgement::Claimable(_) => {
-            let pipeline = resolve::pipeline_for(project, &candidate.labels);
-            Answer::yes(candidate, format!("would be claimed for {pipeline}"))
+/// The calls of both listings, each once, as they are made now that the tracker was asked.
+fn calls_of(project: &Project, platform: &dyn Platform) -> Vec<PlannedCall> {
+    let triggers = project.trigger.labels();
+    let mut calls: Vec<PlannedCall> = Vec::new();
+    for listing in [Listing::Discovery(&triggers), Listing::Lifecycle(Lifecycle::Pending)] {
+        for call in platform.plan(listing) {
+            if !calls.contains(&call) {
+                calls.push(call);
+            }
         }
-        filtered => Answer::no(candidate, refusal(&filtered)),
     }
+    calls
 }
 
 /// True when every project could be asked and the store could take every claim. Goes on when nobody reads any more.
@@ -165,89 +170,20 @@ async fn poll(
     claims: &ClaimService,
     out: &mut Output,
 ) -> bool {
-    let never = CancellationToken::new();
     let (mut all_asked, mut claimed) = (true, 0);
     for project in projects {
         let outcome = match trackers.of(project) {
-            Ok(platform) => poll_project(claims, config, project, platform.as_ref(), &never).await,
+            Ok(platform) => poll_to_the_end(claims, config, project, platform.as_ref()).await,
             Err(error) => Outcome { failures: vec![error], ..Outcome::default() },
         };
         claimed += outcome.claimed();
-        let answers: Vec<Answer> = outcome.offers.iter().map(|(candidate, offer)| did(candidate, offer)).collect();
+        let answers: Vec<Answer> =
+            outcome.offers.iter().map(|(candidate, offer)| Answer::did(candidate, offer)).collect();
         let store = outcome.store_failure.iter().map(ToString::to_string);
         let failures: Vec<String> = outcome.failures.iter().map(ToString::to_string).chain(store).collect();
-        tell(project, &answers, &failures, out);
+        tell(project, &[], &answers, &failures, out);
         all_asked &= failures.is_empty();
     }
     out.line(format_args!("{claimed} claimed"));
     all_asked
-}
-
-fn did(candidate: &Candidate, offer: &Offer) -> Answer {
-    match offer {
-        Offer::Answered(Claim::Claimed(job)) => {
-            Answer::yes(candidate, format!("claimed for {} as {}", job.pipeline, job.run_id))
-        }
-        Offer::Answered(Claim::AlreadyClaimed(reason)) => Answer::no(candidate, format!("already claimed: {reason}")),
-        Offer::Answered(Claim::Rejected(rejection)) => Answer::no(candidate, format!("not claimed: {rejection}")),
-        Offer::Filtered(judgement) => Answer::no(candidate, refusal(judgement)),
-        Offer::Failed(_) => Answer::no(candidate, "could not be claimed, see below".to_owned()),
-    }
-}
-
-fn refusal(judgement: &Judgement) -> String {
-    match judgement {
-        Judgement::Claimable(_) => "not offered".to_owned(),
-        Judgement::Taken(state @ (Lifecycle::Done | Lifecycle::Failed)) => {
-            format!("not claimed: its label is {state}; remove it to run again")
-        }
-        Judgement::Taken(state) => format!("already claimed: its label is {state}"),
-        Judgement::Rejected(rejection) => format!("not claimed: {rejection}"),
-    }
-}
-
-/// A ticket and what became of it.
-struct Answer {
-    number: String,
-    title: String,
-    positive: bool,
-    what: String,
-}
-
-impl Answer {
-    fn yes(candidate: &Candidate, what: String) -> Self {
-        let (number, title) = (format!("#{}", candidate.id), shortened(&candidate.title, TITLE));
-        Self { number, title, positive: true, what }
-    }
-
-    fn no(candidate: &Candidate, what: String) -> Self {
-        Self { positive: false, ..Self::yes(candidate, what) }
-    }
-}
-
-/// One project: where it looked, each ticket in columns, what failed. Both listings often fail for one reason.
-fn tell(project: &Project, answers: &[Answer], failures: &[String], out: &mut Output) {
-    let idle = if project.polling.enabled { "" } else { ", not polled by the server (polling.enabled is false)" };
-    out.line(format_args!("{}  {}{idle}", project.name, project.tracker.web_url));
-    let width = |of: fn(&Answer) -> &str| answers.iter().map(|answer| of(answer).chars().count()).max().unwrap_or(0);
-    let (number, title) = (width(|answer| &answer.number), width(|answer| &answer.title));
-    for answer in answers {
-        let mark = if answer.positive { '+' } else { '-' };
-        out.line(format_args!("  {mark} {:number$}  {:title$}  {}", answer.number, answer.title, answer.what));
-    }
-    if answers.is_empty() && failures.is_empty() {
-        out.line(format_args!("  no open ticket asks for a run; looked for {}", looked_for(project)));
-    }
-    let mut told = HashSet::new();
-    for failure in failures.iter().filter(|failure| told.insert(failure.as_str())) {
-        out.line(format_args!("  ! failed: {failure}"));
-    }
-    out.line("");
-}
-
-/// The labels of both listings.
-fn looked_for(project: &Project) -> String {
-    let mut labels = project.trigger.labels();
-    labels.push(Lifecycle::Pending.to_string());
-    labels.join(", ")
 }
