@@ -57,7 +57,8 @@ impl Desk {
         let ticket = self.rig.board.ticket(self.rig.tracker, number).unwrap();
         let reactions =
             ticket.comments.iter().map(|one| self.rig.board.reactions(self.rig.tracker, one.id).len()).sum();
-        let ours = ticket.comments.iter().filter(|one| one.author == "smith").map(|one| one.body.clone());
+        let ours =
+            ticket.comments.iter().filter(|one| one.author == "smith").map(|one| self.rig.read_by_people(&one.body));
         (reactions, ours.collect())
     }
 

@@ -274,6 +274,7 @@ impl Rig {
             PlatformKind::GitHub => login.to_owned(),
             PlatformKind::GitLab => self.gitlab_number(login).await,
             PlatformKind::AzureDevOps => format!("{login}@example.invalid"),
+            PlatformKind::Jira if self.is_data_center() => login.to_owned(),
             PlatformKind::Jira => format!("sim-{login}"),
         };
         Account { id, names: vec![login.to_owned()], is_bot: false }
