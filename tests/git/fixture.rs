@@ -46,7 +46,9 @@ impl World {
     /// One repository `o/r` with a file `bug.txt` on `main`.
     pub(crate) async fn new() -> Self {
         let root = tempfile::Builder::new().prefix("agent-smith-git-").tempdir().unwrap();
-        std::fs::create_dir(root.path().join("remotes")).unwrap();
+        for folder in ["remotes", "home"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
         let repositories = Repositories::in_folder(&root.path().join("remotes"));
         let options = SimOptions { quota: None, repositories: Some(repositories.clone()), ..SimOptions::default() };
         let sim = github::serve(Board::new(), options).await.unwrap();

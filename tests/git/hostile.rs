@@ -51,7 +51,6 @@ rm evil; rm -rf home; echo fixed > bug.txt
 #[tokio::test]
 async fn nothing_in_a_workspace_is_obeyed() {
     let world = World::new().await;
-    fs::create_dir(world.root.path().join("home")).unwrap();
     let script = world.root.path().join("traps.sh");
     fs::write(&script, TRAPS).unwrap();
     let proof = world.root.path().join("proof");

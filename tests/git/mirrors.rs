@@ -51,7 +51,8 @@ async fn a_broken_mirror_is_made_anew() {
     let world = World::new().await;
     done(&world.run(CHECKOUT).await);
     let path = mirror(&world);
-    let spoil: [(&str, Box<dyn Fn()>); 5] = [
+    type Spoil<'a> = Box<dyn Fn() + 'a>;
+    let spoil: [(&str, Spoil<'_>); 5] = [
         ("a pack without its end", Box::new(|| packs(&path, |pack| fs::write(pack, b"PACK").unwrap()))),
         ("no packs", Box::new(|| packs(&path, |pack| fs::remove_file(pack).unwrap()))),
         ("an old lock", Box::new(|| fs::write(path.join("refs/heads/main.lock"), "").unwrap())),

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use agent_smith::job::{Cause, Withdrawal};
 use agent_smith::pipeline::{Outcome, StopReason};
 
 use crate::fixture::{Attempt, BRANCH, WHOLE, World, done, log, refused, runner};
@@ -31,6 +32,36 @@ async fn what_somebody_else_pushed_meanwhile_stays() {
     assert_eq!(world.branches(), ["elsewhere", "main"]);
 }
 
+/// Cancelled in the middle of a step: what is there is on the branch, if the pipeline says so, and the next run goes on.
+#[tokio::test]
+async fn what_a_cancelled_run_has_done_can_be_kept() {
+    for keep in [true, false] {
+        let world = World::new().await;
+        let reached = world.root.path().join("reached");
+        let steps = format!(
+            "[{{checkout: {{keep_work: {keep}}}}}, {{run: 'echo half > bug.txt; touch {}; sleep 600'}}, {{commit: {{}}}}, {{push: {{}}}}]",
+            reached.display()
+        );
+        let attempt = Attempt::default();
+        let cancel = async {
+            while !reached.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            attempt.stop.ask(StopReason::Withdrawn(Withdrawal::new(Cause::Cancelled, Some("anna"))));
+        };
+        let (report, ()) = tokio::join!(world.attempt(&world.runner, &steps, &attempt), cancel);
+        assert!(matches!(report.outcome, Outcome::Stopped(StopReason::Withdrawn(_))), "{}", log(&report));
+        assert_eq!(world.branches().len(), if keep { 2 } else { 1 }, "{}", log(&report));
+        if keep {
+            assert_eq!(world.ask(&["log", "-1", "--format=%s", BRANCH]), "wip: It crashes");
+            assert_eq!(world.ask(&["show", &format!("{BRANCH}:bug.txt")]), "half");
+            done(&world.run(WHOLE).await);
+            assert_eq!(world.ask(&["log", "--format=%s", BRANCH]), "It crashes\nwip: It crashes\nBegin");
+        }
+    }
+}
+
+/// Nor does a cancelled one whose job is somebody else's.
 #[tokio::test]
 async fn a_stale_epoch_pushes_nothing() {
     let world = World::new().await;
@@ -39,6 +70,17 @@ async fn a_stale_epoch_pushes_nothing() {
     let report = world.attempt(&world.runner, WHOLE, &attempt).await;
     assert_eq!(report.outcome, Outcome::Stopped(StopReason::LeaseLost), "{}", log(&report));
     assert!(log(&report).contains("committed"), "{}", log(&report));
+    assert_eq!(world.branches(), ["main"]);
+    let reached = world.root.path().join("reached");
+    let steps =
+        format!("[{{checkout: {{keep_work: true}}}}, {{run: 'echo x > x; touch {}; sleep 600'}}]", reached.display());
+    let cancel = async {
+        while !reached.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        attempt.stop.ask(StopReason::Withdrawn(Withdrawal::new(Cause::Cancelled, None)));
+    };
+    tokio::join!(world.attempt(&world.runner, &steps, &attempt), cancel);
     assert_eq!(world.branches(), ["main"]);
 }
 

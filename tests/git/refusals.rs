@@ -49,8 +49,8 @@ async fn a_conflict_names_its_paths_and_pushes_nothing() {
 async fn steps_in_the_wrong_order_say_so() {
     let world = World::new().await;
     for (steps, expected) in [
-        ("[{commit: {}}]", "a `commit` step needs a `checkout` step before it"),
-        ("[{push: {}}]", "a `push` step needs a `checkout` step before it"),
+        ("[{checkout: {}, if: 'failure()'}, {commit: {}}]", "a `commit` step needs a `checkout` step before it"),
+        ("[{checkout: {}, if: 'failure()'}, {push: {}}]", "a `push` step needs a `checkout` step before it"),
         ("[{run: 'ln -s /etc src'}, {checkout: {}}]", "the workspace is not empty"),
         ("[{checkout: {}}, {checkout: {}}]", "the workspace is not empty"),
         ("[{checkout: {}}, {run: 'cd /; rm -rf \"$AGENTSMITH_WORKSPACE\"'}, {commit: {}}]", "the workspace is gone"),

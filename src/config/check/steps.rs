@@ -26,11 +26,12 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(900);
 pub(super) struct Steps<'a> {
     secrets: &'a Secrets,
     names: Vec<String>,
+    has_checkout: bool,
 }
 
 impl<'a> Steps<'a> {
     pub(super) fn new(secrets: &'a Secrets) -> Self {
-        Self { secrets, names: Vec::new() }
+        Self { secrets, names: Vec::new(), has_checkout: false }
     }
 
     /// The next step. Every mistake is reported; what is returned is of use only when there was none.
@@ -49,6 +50,14 @@ impl<'a> Steps<'a> {
             secrets: raw.secrets.clone(),
             ..Step::new(self.action(raw, spot, desk)?)
         };
+        match &step.action {
+            Action::Checkout { .. } => self.has_checkout = true,
+            Action::Commit { .. } | Action::Push if !self.has_checkout => {
+                let message = format!("a `{}` step needs a `checkout` step before it", step.action);
+                desk.error(spot.child(&step.action.to_string()).key_span(), message);
+            }
+            _ => {}
+        }
         if let Some(name) = &step.name {
             self.check_name(name, spot.child("name"), desk);
             self.names.push(name.clone());
@@ -84,8 +93,8 @@ impl<'a> Steps<'a> {
         if let Some(command) = raw.run {
             return Some(run(command, place, desk));
         }
-        if let Some(raw::Checkout { base }) = raw.checkout {
-            return Some(checkout(base, place, desk));
+        if let Some(raw) = raw.checkout {
+            return Some(checkout(raw, place, desk));
         }
         if let Some(agent) = raw.agent {
             return self.agent(agent, place, desk);
@@ -198,7 +207,8 @@ fn run(command: String, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
 }
 
 /// A name that git takes for a branch and for nothing else.
-fn checkout(base: Option<String>, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
+fn checkout(raw: raw::Checkout, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
+    let raw::Checkout { base, keep_work } = raw;
     let is_branch = |name: &str| {
         let odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
         let parts = name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"));
@@ -212,7 +222,7 @@ fn checkout(base: Option<String>, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Ac
     if base.as_deref().is_some_and(|base| !is_branch(base)) {
         desk.error(spot.child("base").span(), "`base` is no name of a branch");
     }
-    Action::Checkout { base }
+    Action::Checkout { base, keep_work }
 }
 
 fn agent_kind(kind: raw::AgentType) -> AgentKind {
