@@ -79,6 +79,32 @@ impl Repositories {
         self.known().get(path).cloned()
     }
 
+    /// The commit that a branch is at.
+    pub(super) async fn commit_of(&self, path: &str, branch: &str) -> Option<String> {
+        self.ask(path, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]).await
+    }
+
+    /// True when `head` has commits that `base` has not.
+    pub(super) async fn is_ahead(&self, path: &str, base: &str, head: &str) -> bool {
+        let range = format!("refs/heads/{base}..refs/heads/{head}");
+        self.ask(path, &["rev-list", "--count", &range]).await.is_some_and(|count| count != "0")
+    }
+
+    async fn ask(&self, path: &str, arguments: &[&str]) -> Option<String> {
+        let output = Command::new("git")
+            .arg("--git-dir")
+            .arg(self.folder_of(path)?)
+            .args(arguments)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// These routes, with the repositories in front: whoever shows `token` as the password may read and write.
     pub(super) fn behind(repositories: Option<Self>, token: &str, router: Router) -> Router {
         match repositories {

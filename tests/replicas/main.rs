@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod change_requests;
 mod crash_table;
 mod crashes;
 mod leaders;

@@ -98,6 +98,7 @@ fn check_trigger(
         pipeline_from_label,
         assignee_name: assignee_name(raw.assignee_name, platform, spot.child("assignee_name"), desk),
         statuses: statuses(raw.trigger_statuses, platform, spot.child("trigger_statuses"), desk),
+        done_status: done_status(raw.done_status, platform, spot.child("done_status"), desk),
         comment_keyword: comment_keyword(raw.comment_keyword, spot.child("comment_keyword"), desk),
         allowed_actors: allowed_actors(raw.allowed_actors, platform, spot.child("allowed_actors"), desk),
     }
@@ -171,6 +172,30 @@ fn statuses(
         }
     }
     statuses
+}
+
+/// What the workflow of a platform knows is known there alone; GitHub and GitLab have two words.
+fn done_status(
+    written: Option<String>,
+    platform: PlatformKind,
+    spot: Spot<'_>,
+    desk: &mut Desk<'_, '_>,
+) -> Option<String> {
+    let status = written?.trim().to_owned();
+    if status.is_empty() {
+        desk.error(spot.span(), "`done_status` is empty; name a status, or remove the line");
+    } else if let Some(why) = unknown_status(&status, platform) {
+        desk.error(spot.span(), why);
+    }
+    Some(status)
+}
+
+/// Why a ticket on a platform can never have this status.
+pub(super) fn unknown_status(status: &str, platform: PlatformKind) -> Option<String> {
+    let has_two = matches!(platform, PlatformKind::GitHub | PlatformKind::GitLab);
+    let is_one = ["open", "opened", "closed"].iter().any(|word| status.trim().eq_ignore_ascii_case(word));
+    let name = platform.display_name();
+    (has_two && !is_one).then(|| format!("a ticket on {name} is `open` or `closed`, and never `{status}`"))
 }
 
 /// Reports a status in which a ticket counts as finished, because such a ticket is never claimed.
