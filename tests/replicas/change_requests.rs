@@ -164,6 +164,8 @@ impl Way {
         let comment = ticket.comments[0].body.replace('\\', "");
         let end = format!("/{}", request.number);
         assert!(comment.contains("Change request") && comment.contains(&end), "{comment}");
+        let is_html = comment.starts_with('<');
+        assert!(!is_html || comment.contains("<a href=\"http"), "{comment}");
         ticket
     }
 }
@@ -239,7 +241,7 @@ macro_rules! on_each_platform {
     };
 }
 
-on_each_platform!(github: Kind::GitHub, gitlab: Kind::GitLab, azure_devops: Kind::AzureDevOps);
+on_each_platform!(on_github: Kind::GitHub, on_gitlab: Kind::GitLab, on_azure_devops: Kind::AzureDevOps);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tickets_in_jira_lead_to_a_change_request_on_github() {

@@ -10,6 +10,7 @@ mod crash_table;
 mod crashes;
 mod leaders;
 mod outages;
+mod statuses;
 mod withdrawals;
 
 use std::collections::BTreeMap;
