@@ -199,7 +199,7 @@ fn check_variable(name: &str, place: Spot<'_>, desk: &mut Desk<'_, '_>) {
 
 fn run(command: String, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
     if command.trim().is_empty() {
-        desk.error(spot.span(), "the command of this step is empty: it would succeed and do nothing");
+        desk.error(spot.key_span(), "the command of this step is empty: it would succeed and do nothing");
     } else if command.contains('\0') {
         desk.error(spot.span(), "a command may not contain a NUL character");
     }
