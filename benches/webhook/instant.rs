@@ -2,7 +2,9 @@
 
 use agent_smith::job::{Entitled, WriteRight};
 use agent_smith::lifecycle::Lifecycle;
-use agent_smith::platform::{Access, Comment, Listing, Page, PlannedCall, Platform, Position, Reaction, Result};
+use agent_smith::platform::{
+    Access, Comment, Listing, Page, PlannedCall, Platform, Position, Reaction, Result, StatusChange,
+};
 use agent_smith::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Every ticket is open and carries the trigger label.
@@ -40,6 +42,10 @@ impl Platform for Instant {
 
     async fn transition(&self, _right: &dyn WriteRight, to: Option<Lifecycle>) -> Result<Labels> {
         Ok(["agent-smith"].into_iter().chain(to.map(Lifecycle::label)).collect())
+    }
+
+    async fn set_status(&self, _right: &dyn WriteRight, _status: &str) -> Result<StatusChange> {
+        Ok(StatusChange::AlreadyThere)
     }
 
     async fn comment(&self, _right: &dyn WriteRight, _comment: &Comment) -> Result<()> {

@@ -136,7 +136,8 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
     let secrets: Secrets = secrets.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
     let (pipelines, bad_pipelines) = pipelines(&mut values, root, &secrets, &mut report);
     let known: Vec<String> = pipelines.keys().chain(&bad_pipelines).cloned().collect();
-    let mut projects = projects(&mut values, root, &Context { env, pipelines: &known }, &mut report);
+    let mut projects =
+        projects(&mut values, root, &Context { env, pipelines: &known, good_pipelines: &pipelines }, &mut report);
     if root.child("projects").keys().next().is_none() {
         report.warn(&About::File, root.child("projects").key_span(), "no project is defined: there is nothing to do");
     }

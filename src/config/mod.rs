@@ -11,6 +11,7 @@
 mod check;
 mod env;
 mod expand;
+mod forge;
 mod live;
 mod load;
 mod model;
@@ -26,6 +27,7 @@ mod tree;
 mod webhooks;
 
 pub use env::{Env, webhook_secret_name};
+pub use forge::{Forge, ForgePlace};
 pub use live::{Live, Refresh};
 pub use load::{Loaded, load, parse};
 pub use model::{

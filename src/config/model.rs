@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::forge::Forge;
 use super::template::{Condition, Template};
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
@@ -103,6 +104,8 @@ pub enum Source {
         url: Url,
         /// What git is called with over http; `None` when the environment does not have it, and for ssh.
         credentials: Option<Credentials>,
+        /// Where its change requests are opened; `None` when the address is not the page of a repository.
+        forge: Option<Box<Forge>>,
     },
     /// A repository on this machine.
     Local(PathBuf),
@@ -219,6 +222,8 @@ pub struct Trigger {
     pub assignee_name: Option<String>,
     /// Statuses in which a ticket may start a run; none: in any open one.
     pub statuses: Vec<String>,
+    /// The status that a ticket is moved to once its run is done.
+    pub done_status: Option<String>,
     /// A comment that contains this asks for a run.
     pub comment_keyword: Option<String>,
     /// The accounts whose commands count; `None`: those who may write to the tracker.

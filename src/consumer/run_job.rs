@@ -15,7 +15,7 @@ use super::{Parts, SOURCE};
 use super::{heartbeat, show};
 use crate::claim::taken_back;
 use crate::clock;
-use crate::config::{Pipeline, Project, Retry};
+use crate::config::{Action, Pipeline, Project, Retry, Step};
 use crate::job::{JobLease, RunResult, Verdict, Withdrawal};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::{GivenUp, Hands, Outcome, RunReport, RunRequest, Stop, StopReason, Writer, report};
@@ -94,10 +94,11 @@ impl<'a> JobRun<'a> {
             let comment = report::cancelled_unfinished(&self.lease.job.pipeline, withdrawal);
             return self.conclude(platform, RunResult { verdict: Verdict::Cancelled, comment }).await;
         }
-        if let Some(end) = self.drop_unrun(project, platform, &ticket).await? {
+        let pipeline = config.pipelines.get(&self.lease.job.pipeline);
+        let by_us = pipeline.is_some_and(|pipeline| self.may_have_closed(pipeline, &ticket));
+        if !by_us && let Some(end) = self.drop_unrun(project, platform, &ticket).await? {
             return Ok(end);
         }
-        let pipeline = config.pipelines.get(&self.lease.job.pipeline);
         match self.refusal(pipeline.map(Arc::as_ref), &ticket) {
             Some(result) => self.conclude(platform, result).await,
             None => match pipeline {
@@ -131,8 +132,18 @@ impl<'a> JobRun<'a> {
         info!("an earlier attempt had finished; showing its result");
         match Lifecycle::of(&ticket.labels) {
             Some(Lifecycle::Enqueued | Lifecycle::InProgress) => self.show(platform, result).await,
+            Some(Lifecycle::Done) => self.move_and_comment(platform, result).await.map(|()| End::Finish),
             Some(_) | None => self.comment(platform, result).await.map(|()| End::Finish),
         }
+    }
+
+    /// True when the ticket stands closed where an earlier attempt of this run may have moved it.
+    fn may_have_closed(&self, pipeline: &Pipeline, ticket: &Ticket) -> bool {
+        let moves_there = |step: &Step| matches!(&step.action, Action::SetStatus(status) if status.to_lowercase() == ticket.state.to_lowercase());
+        self.lease.attempt > 1
+            && !ticket.open
+            && Lifecycle::of(&ticket.labels) == Some(Lifecycle::InProgress)
+            && pipeline.steps.iter().any(moves_there)
     }
 
     /// Tickets that ask for no run any more.
@@ -196,7 +207,12 @@ impl<'a> JobRun<'a> {
             pipeline,
             secrets: &config.secrets,
             mask: show::mask(&config),
-            hands: Hands { platform: Arc::clone(tracker), source: project.source.clone(), writer: self.writer.clone() },
+            hands: Hands {
+                platform: Arc::clone(tracker),
+                source: project.source.clone(),
+                forge: self.parts.trackers.forge_of(project).map_err(GivenUp::Refused)?,
+                writer: self.writer.clone(),
+            },
             stop: self.stop.clone(),
             right: Arc::new(self.lease.clone()),
         };
@@ -254,7 +270,8 @@ impl<'a> JobRun<'a> {
                     continue;
                 }
             };
-            if let Some(cause) = taken_back(project, self.lease.job.asked_by, &ticket) {
+            let by_us = !ticket.open && self.writer.has_moved_ticket();
+            if let Some(cause) = taken_back(project, self.lease.job.asked_by, &ticket).filter(|_| !by_us) {
                 return StopReason::Withdrawn(Withdrawal::new(cause, None));
             }
             if Lifecycle::of(&ticket.labels) != Some(Lifecycle::InProgress) {

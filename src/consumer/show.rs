@@ -13,8 +13,9 @@ use super::run_job::JobRun;
 use crate::config::{Config, Source};
 use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
+use crate::pipeline::report::inline_code;
 use crate::pipeline::{GivenUp, Mask};
-use crate::platform::{Comment, Platform};
+use crate::platform::{Comment, Platform, StatusChange};
 
 impl JobRun<'_> {
     /// Records the result, then shows it. The first recorded one stands.
@@ -44,8 +45,38 @@ impl JobRun<'_> {
             Verdict::Cancelled => None,
         };
         self.transition(platform, to).await?;
-        self.comment(platform, result).await?;
+        self.move_and_comment(platform, result).await?;
         Ok(End::Finish)
+    }
+
+    /// Moves the ticket where the project wants those that are done, and says what became of the run.
+    pub(super) async fn move_and_comment(&self, platform: &dyn Platform, result: &RunResult) -> Result<(), GivenUp> {
+        let note = match result.verdict {
+            Verdict::Done => self.move_to_done_status(platform).await?,
+            Verdict::Failed | Verdict::Cancelled => None,
+        };
+        let comment = match note {
+            Some(note) => format!("{}\n\n{note}", result.comment),
+            None => result.comment.clone(),
+        };
+        self.comment(platform, &RunResult { verdict: result.verdict, comment }).await
+    }
+
+    /// What a person must know of the move. One that is not possible, or that the platform refuses, does not keep the run
+    /// from being done.
+    async fn move_to_done_status(&self, platform: &dyn Platform) -> Result<Option<String>, GivenUp> {
+        let config = self.parts.config.current();
+        let project = config.projects.get(&self.lease.job.key.project);
+        let Some(status) = project.and_then(|project| project.trigger.done_status.as_deref()) else { return Ok(None) };
+        let why = match self.writer.insist(|| platform.set_status(self.lease, status)).await {
+            Ok(StatusChange::Moved | StatusChange::AlreadyThere) => return Ok(None),
+            Ok(change @ StatusChange::Impossible { .. }) => change.to_string(),
+            Err(GivenUp::Refused(error)) => error.to_string(),
+            Err(given_up) => return Err(given_up),
+        };
+        warn!("the ticket cannot be moved to {status}: {why}");
+        let (status, why) = (inline_code(status), inline_code(&why));
+        Ok(Some(format!("The ticket could not be moved to {status}: {why}")))
     }
 
     pub(super) async fn transition(&self, platform: &dyn Platform, to: Option<Lifecycle>) -> Result<(), GivenUp> {
@@ -75,7 +106,9 @@ impl JobRun<'_> {
 pub(super) fn mask(config: &Config) -> Mask {
     let credentials = config.projects.values().flat_map(|project| {
         let source = match &project.source {
-            Some(Source::Remote { credentials, .. }) => credentials.as_ref(),
+            Some(Source::Remote { credentials, forge, .. }) => {
+                credentials.as_ref().or_else(|| forge.as_ref().and_then(|forge| forge.credentials.as_ref()))
+            }
             Some(Source::Local(_)) | None => None,
         };
         project.tracker.credentials.iter().chain(source)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::writer::Writer;
 use crate::config::Source;
-use crate::platform::Platform;
+use crate::platform::{Forge, Platform};
 
 /// The ticket's tracker, the project's source, and the right to write.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub struct Hands {
     pub platform: Arc<dyn Platform>,
     /// Where the source is, if the project says so.
     pub source: Option<Source>,
+    /// Where change requests for the source are opened, if it is on a platform that has them.
+    pub forge: Option<Arc<dyn Forge>>,
     /// Asks before each write.
     pub writer: Writer,
 }

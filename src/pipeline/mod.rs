@@ -16,6 +16,7 @@ pub mod supervise;
 mod capture;
 mod git;
 mod hands;
+mod inert;
 mod known;
 mod logs;
 mod remove;

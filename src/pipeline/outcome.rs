@@ -73,9 +73,20 @@ pub struct RunReport {
     pub tail: String,
     /// The log, if it could be written.
     pub log: Option<PathBuf>,
+    /// The change request that the run opened or found.
+    pub change_request: Option<ChangeRequestLink>,
     /// Processes that could not be ended, because they belong to another user or hang in the kernel. A person should
     /// look.
     pub left_behind: usize,
+}
+
+/// Where a change request is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRequestLink {
+    /// Its page.
+    pub url: String,
+    /// Its number.
+    pub number: u64,
 }
 
 /// What became of one step.

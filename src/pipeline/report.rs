@@ -8,7 +8,8 @@
 use super::capture::readable;
 use super::mask::Mask;
 use super::outcome::{
-    FailureCause, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words, duration_in_words,
+    ChangeRequestLink, FailureCause, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words,
+    duration_in_words,
 };
 use crate::job::{Cause, Withdrawal};
 use crate::lifecycle::Lifecycle;
@@ -57,6 +58,9 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
             });
         }
     }
+    if let Some(ChangeRequestLink { url, number }) = &report.change_request {
+        parts.push(format!("Change request {number}: <{}>", plain_url(&mask.apply(url))));
+    }
     if report.steps.len() > 1 {
         parts.push(step_list(&report.steps, span));
     }
@@ -95,6 +99,11 @@ fn step_list(steps: &[StepReport], span: impl Fn(&str) -> String) -> String {
         format!("{}. {}: {how}", index + 1, span(&cut_middle(&step.title, TITLE_CHARS)))
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// An address as a platform gave it, with nothing in it that could end the link.
+pub(super) fn plain_url(url: &str) -> String {
+    url.chars().filter(|c| c.is_ascii_graphic() && !"<>`\"\\".contains(*c)).take(INLINE_CHARS).collect()
 }
 
 fn whose_tail(report: &RunReport) -> &'static str {
@@ -236,6 +245,7 @@ mod tests {
             duration: Duration::from_millis(72_400),
             tail: tail.into(),
             log: None,
+            change_request: None,
             left_behind: 0,
         }
     }

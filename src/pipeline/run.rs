@@ -18,8 +18,10 @@ use super::capture::Capture;
 use super::hands::Hands;
 use super::logs::Logs;
 use super::mask::Mask;
-use super::outcome::{Failure, FailureCause, Outcome, RunReport, StepReport, Stop, StopReason, cause_in_words};
-use super::sequence::Sequence;
+use super::outcome::{
+    ChangeRequestLink, Failure, FailureCause, Outcome, RunReport, StepReport, Stop, StopReason, cause_in_words,
+};
+use super::sequence::{Sequence, Sum};
 use super::steps::Surroundings;
 use super::supervise::strangers;
 use super::workspace::{Instance, create_private_dir};
@@ -112,6 +114,7 @@ impl Runner {
             duration: Duration::ZERO,
             tail: String::new(),
             log: None,
+            change_request: None,
             left_behind: 0,
         };
         let abandoned = CancellationToken::new();
@@ -139,6 +142,7 @@ impl Runner {
         report.steps = end.steps;
         report.tail = end.tail;
         report.log = end.log;
+        report.change_request = end.change_request;
         report.left_behind = end.left_behind;
         report.duration = started.elapsed();
         report
@@ -168,13 +172,14 @@ struct End {
     steps: Vec<StepReport>,
     tail: String,
     log: Option<PathBuf>,
+    change_request: Option<ChangeRequestLink>,
     left_behind: usize,
 }
 
 impl End {
     fn not_started(why: String) -> Self {
         let outcome = Outcome::Failed(Failure { step: None, cause: FailureCause::NotStarted(why) });
-        Self { outcome, steps: Vec::new(), tail: String::new(), log: None, left_behind: 0 }
+        Self { outcome, steps: Vec::new(), tail: String::new(), log: None, change_request: None, left_behind: 0 }
     }
 }
 
@@ -213,7 +218,8 @@ impl Run {
         if let Err(error) = removed.await {
             warn!(%error, "the workspace could not be removed");
         }
-        End { outcome: sum.outcome, steps: sum.steps, tail: sum.tail, log, left_behind }
+        let Sum { outcome, steps, tail, change_request, .. } = sum;
+        End { outcome, steps, tail, log, change_request, left_behind }
     }
 
     /// How runs are carried out here.

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::capture::Capture;
 use super::known::{Known, KnownStep};
-use super::outcome::{Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
+use super::outcome::{ChangeRequestLink, Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
 use super::run::Run;
 use super::steps::{self, Ended, Outputs, State, StepContext, Surroundings};
 use super::workspace::RunFolder;
@@ -38,6 +38,7 @@ pub(super) struct Sum {
     pub(super) outcome: Outcome,
     pub(super) steps: Vec<StepReport>,
     pub(super) tail: String,
+    pub(super) change_request: Option<ChangeRequestLink>,
     pub(super) left_behind: usize,
 }
 
@@ -114,7 +115,8 @@ impl<'a> Sequence<'a> {
             (Outcome::Done | Outcome::Failed(_), Some(Failed { failure, tail })) => (Outcome::Failed(failure), tail),
             (outcome, _) => (outcome, tail),
         };
-        Sum { outcome, steps: self.done, tail, left_behind: self.left_behind }
+        let change_request = self.state.change_request;
+        Sum { outcome, steps: self.done, tail, change_request, left_behind: self.left_behind }
     }
 
     fn holds(&self, step: &Step) -> Result<bool, String> {
@@ -186,6 +188,7 @@ impl<'a> Sequence<'a> {
             surroundings: self.surroundings,
             variables,
             known: Known::of(self.run, &self.known),
+            done: &self.done,
             state: &mut self.state,
             outputs: BTreeMap::new(),
             folder: self.folder,

@@ -4,6 +4,7 @@
 //! after some attempts the job goes back to the queue, with its result recorded.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -48,17 +49,28 @@ pub struct Writer {
     lease: JobLease,
     confirm: Confirm,
     hard: CancellationToken,
+    moves_ticket: Arc<AtomicBool>,
 }
 
 impl Writer {
     /// Writes while `confirm` agrees, and until shortly after `hard`.
     pub fn new(lease: JobLease, confirm: Confirm, hard: CancellationToken) -> Self {
-        Self { lease, confirm, hard }
+        Self { lease, confirm, hard, moves_ticket: Arc::default() }
     }
 
     /// The right that each write shows.
     pub fn right(&self) -> &JobLease {
         &self.lease
+    }
+
+    /// Takes note that the run moves its ticket in the platform's workflow, or that nothing came of it.
+    pub(super) fn moves_ticket(&self, moves: bool) {
+        self.moves_ticket.store(moves, Ordering::SeqCst);
+    }
+
+    /// True when the ticket may have been closed by the run itself.
+    pub fn has_moved_ticket(&self) -> bool {
+        self.moves_ticket.load(Ordering::SeqCst)
     }
 
     /// True while the store agrees that this lease is the job's. An unreachable store is waited for as long as the

@@ -1,7 +1,7 @@
-//! Reads the Markdown of our comments: paragraphs, bold, code spans, code fences. Pure.
+//! Reads the Markdown of our comments: paragraphs, bold, code spans, code fences, addresses. Pure.
 //!
 //! Who calls: the platforms that write comments in a format of their own (Azure DevOps: HTML; Jira: documents, wiki). What must stay true: fences and code spans end
-//! where CommonMark says and nowhere else, whatever is in them; anything that is not one of the four is plain text.
+//! where CommonMark says and nowhere else, whatever is in them; anything that is not one of the five is plain text.
 
 /// A part of a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) enum Span {
     Strong(String),
     /// As it stands, on one line.
     Code(String),
+    /// An address, which is shown as it is.
+    Link(String),
     /// A new line.
     Break,
 }
@@ -114,9 +116,40 @@ fn push_text(text: &str, is_strong: bool, spans: &mut Vec<Span>) {
         match (line.is_empty(), is_strong) {
             (true, _) => {}
             (false, true) => spans.push(Span::Strong(line.to_owned())),
-            (false, false) => spans.push(Span::Text(line.to_owned())),
+            (false, false) => push_links(line, spans),
         }
     }
+}
+
+/// Plain text with addresses in it, which stand between `<` and `>`.
+fn push_links(line: &str, spans: &mut Vec<Span>) {
+    let (mut rest, mut plain) = (line, String::new());
+    while let Some(at) = rest.find('<') {
+        let after = &rest[at + 1..];
+        let address = after.split_once('>').map(|(address, _)| address).filter(|address| is_address(address));
+        match address {
+            Some(address) => {
+                plain.push_str(&rest[..at]);
+                spans.extend((!plain.is_empty()).then(|| Span::Text(std::mem::take(&mut plain))));
+                spans.push(Span::Link(address.to_owned()));
+                rest = &after[address.len() + 1..];
+            }
+            None => {
+                plain.push_str(&rest[..=at]);
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    spans.extend((!plain.is_empty()).then_some(Span::Text(plain)));
+}
+
+/// Of signs alone that mean nothing in any format.
+fn is_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/?#&=%+".contains(c))
+    })
 }
 
 /// Code spans (true) and what is between them. A run of backticks is ended by the next run of the same length; without
@@ -198,6 +231,9 @@ fn shortened_spans(spans: &[Span], left: &mut usize) -> (Vec<Span>, bool) {
             Span::Text(text) => (text, Span::Text),
             Span::Strong(text) => (text, Span::Strong),
             Span::Code(text) => (text, Span::Code),
+            // Half an address leads nowhere.
+            Span::Link(text) if text.chars().count() > *left => (text, Span::Text),
+            Span::Link(text) => (text, Span::Link),
             Span::Break => {
                 kept.push(Span::Break);
                 continue;
@@ -282,6 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn an_address_between_brackets_is_a_link() {
+        let link = |url: &str| Span::Link(url.to_owned());
+        assert_eq!(spans("a <https://h:1/x?y=1#z> <b"), [text("a "), link("https://h:1/x?y=1#z"), text(" <b")]);
+        assert_eq!(spans("<<http://h>>"), [text("<"), link("http://h"), text(">")]);
+        for plain in ["<javascript:x>", "<https://>", "<https://a b>", "<https://a|b>", "<https://a\"b>", "https://h"] {
+            assert_eq!(spans(plain), [text(plain)]);
+        }
+        let (kept, _) = shortened(&blocks("<https://host/long>"), 10);
+        assert_eq!(kept, [Block::Paragraph(vec![text("https://ho")])]);
+    }
+
+    #[test]
     fn a_cut_keeps_the_beginning() {
         let all = blocks("one `two`\n\n```\nthree\n```\n\nfour");
         assert_eq!(shortened(&all, 16), (all.clone(), false));
@@ -311,7 +359,7 @@ mod tests {
         fn cuts_stay_within_their_limit(comment in "[`*a \n~]{0,60}", limit in 0_usize..40) {
             let (kept, _) = shortened(&blocks(&comment), limit);
             let of_span = |span: &Span| match span {
-                Span::Text(text) | Span::Strong(text) | Span::Code(text) => text.chars().count(),
+                Span::Text(text) | Span::Strong(text) | Span::Code(text) | Span::Link(text) => text.chars().count(),
                 Span::Break => 0,
             };
             let count: usize = kept.iter().map(|block| match block {

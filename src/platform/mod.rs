@@ -18,6 +18,7 @@ use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 mod answer;
 mod appearance;
 pub mod azure_devops;
+mod forge;
 pub mod github;
 pub mod gitlab;
 pub mod http;
@@ -25,9 +26,12 @@ pub mod jira;
 mod listing;
 mod markdown;
 pub mod registry;
+mod status;
 
 pub use answer::Reaction;
+pub use forge::{ChangeRequest, Creation, Forge, OpenRequest, open_forge};
 pub use listing::{End, Found, Page, PlannedCall, Position, Stretch, Walk, list_in_time};
+pub use status::StatusChange;
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -81,6 +85,14 @@ pub enum Error {
         status: u16,
         /// What the platform said, shortened.
         message: String,
+    },
+    /// What was asked is not possible as things stand; says what a person can do.
+    #[error("{what}: {cure}")]
+    Impossible {
+        /// What was asked, and what the platform said.
+        what: String,
+        /// What a person can do.
+        cure: String,
     },
     /// This version cannot call such a tracker.
     #[error("{0}")]
@@ -192,6 +204,10 @@ pub trait Platform: Send + Sync + 'static {
     /// Shows `to` on the ticket (`None`: no lifecycle label) and removes every other lifecycle label. Touches no other
     /// label. Verified by what the platform returns; returns the labels as they are now.
     async fn transition(&self, right: &dyn WriteRight, to: Option<Lifecycle>) -> Result<Labels>;
+
+    /// Moves the ticket to this status of the platform's own workflow: the name of a status in Jira, of a state in Azure
+    /// DevOps, `open` or `closed` on GitHub and GitLab; case does not matter.
+    async fn set_status(&self, right: &dyn WriteRight, status: &str) -> Result<StatusChange>;
 
     /// Writes a comment.
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()>;

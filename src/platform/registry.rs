@@ -6,24 +6,28 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::{Config, Project, Tracker};
+use crate::config::{self, Config, Project, Source, Tracker};
 use crate::platform::http::Http;
-use crate::platform::{Platform, Result, open};
+use crate::platform::{Forge, Platform, Result, open, open_forge};
 
 /// By project: what the client was made for, and the client.
 type Clients = HashMap<String, (Tracker, Arc<dyn Platform>)>;
+
+/// The same for where source lives.
+type Forges = HashMap<String, (config::Forge, Arc<dyn Forge>)>;
 
 /// The clients. Clones share them.
 #[derive(Clone)]
 pub struct Trackers {
     http: Http,
     by_project: Arc<Mutex<Clients>>,
+    forges: Arc<Mutex<Forges>>,
 }
 
 impl Trackers {
     /// No client yet; each is made when it is first asked for.
     pub fn new(http: Http) -> Self {
-        Self { http, by_project: Arc::default() }
+        Self { http, by_project: Arc::default(), forges: Arc::default() }
     }
 
     /// The client of a project's tracker. Projects on equal trackers share one.
@@ -45,6 +49,21 @@ impl Trackers {
         Ok(client)
     }
 
+    /// The client of where a project's source lives; `None` for a project without a source that has change requests.
+    ///
+    /// # Errors
+    /// When it cannot be opened with what the configuration says.
+    pub fn forge_of(&self, project: &Project) -> Result<Option<Arc<dyn Forge>>> {
+        let Some(Source::Remote { forge: Some(forge), .. }) = &project.source else { return Ok(None) };
+        let mut forges = self.forges.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = forges.get(&project.name).filter(|(known, _)| known == forge.as_ref()) {
+            return Ok(Some(Arc::clone(client)));
+        }
+        let client = open_forge(forge, &self.http)?;
+        forges.insert(project.name.clone(), (config::Forge::clone(forge), Arc::clone(&client)));
+        Ok(Some(client))
+    }
+
     /// Uses this client for a project from now on, instead of opening one.
     pub fn put(&self, project: &Project, client: Arc<dyn Platform>) {
         let mut clients = self.by_project.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,5 +74,7 @@ impl Trackers {
     pub fn keep_only(&self, config: &Config) {
         let mut clients = self.by_project.lock().unwrap_or_else(PoisonError::into_inner);
         clients.retain(|name, _| config.projects.contains_key(name));
+        let mut forges = self.forges.lock().unwrap_or_else(PoisonError::into_inner);
+        forges.retain(|name, _| config.projects.contains_key(name));
     }
 }

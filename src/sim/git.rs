@@ -69,6 +69,35 @@ impl Repositories {
         Ok(folder)
     }
 
+    /// Puts one file on `main` of a repository that is empty.
+    ///
+    /// # Errors
+    /// When git cannot do it.
+    pub async fn begin(&self, path: &str, (name, text): (&str, &str)) -> io::Result<()> {
+        let blob = self.feed(path, &["hash-object", "-w", "--stdin"], text).await?;
+        let tree = self.feed(path, &["mktree"], &format!("100644 blob {blob}\t{name}\n")).await?;
+        let commit = self.feed(path, &["commit-tree", &tree, "-m", "Begin"], "").await?;
+        self.feed(path, &["update-ref", "refs/heads/main", &commit], "").await.map(drop)
+    }
+
+    /// What git answers to this input.
+    async fn feed(&self, path: &str, arguments: &[&str], input: &str) -> io::Result<String> {
+        let folder = self.folder_of(path).ok_or_else(|| io::Error::other("no such repository"))?;
+        let mut git = git_in(&folder);
+        for who in ["AUTHOR", "COMMITTER"] {
+            git.env(format!("GIT_{who}_NAME"), "Jane").env(format!("GIT_{who}_EMAIL"), "jane@example.invalid");
+        }
+        let mut git = git.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        if let Some(mut to) = git.stdin.take() {
+            to.write_all(input.as_bytes()).await?;
+        }
+        let output = git.wait_with_output().await?;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+            false => Err(io::Error::other(format!("git {} failed", arguments.join(" ")))),
+        }
+    }
+
     /// From now on the server knows no partial clones, as many of one's own do not.
     pub fn without_filter(&self) {
         self.without_filter.store(true, Ordering::Relaxed);
@@ -77,6 +106,23 @@ impl Repositories {
     /// Where the repository of a path is on disk.
     pub fn folder_of(&self, path: &str) -> Option<PathBuf> {
         self.known().get(path).cloned()
+    }
+
+    /// The commit that a branch is at.
+    pub(super) async fn commit_of(&self, path: &str, branch: &str) -> Option<String> {
+        self.ask(path, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]).await
+    }
+
+    /// True when `head` has commits that `base` has not.
+    pub(super) async fn is_ahead(&self, path: &str, base: &str, head: &str) -> bool {
+        let range = format!("refs/heads/{base}..refs/heads/{head}");
+        self.ask(path, &["rev-list", "--count", &range]).await.is_some_and(|count| count != "0")
+    }
+
+    async fn ask(&self, path: &str, arguments: &[&str]) -> Option<String> {
+        let mut git = git_in(&self.folder_of(path)?);
+        let output = git.args(arguments).stdin(Stdio::null()).output().await.ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// These routes, with the repositories in front: whoever shows `token` as the password may read and write.
@@ -93,6 +139,14 @@ impl Repositories {
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, PathBuf>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Git on a repository, without anybody's configuration.
+fn git_in(folder: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.arg("--git-dir").arg(folder).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    git.kill_on_drop(true);
+    git
 }
 
 #[derive(Clone)]

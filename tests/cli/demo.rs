@@ -44,6 +44,7 @@ async fn six_tickets_end_in_a_readable_file() {
         ("  running", 6),
         ("  done after ", 5),
         ("  failed after ", 1),
+        ("  pull request, opened by smith", 1),
         ("  comment: pipeline ", 5),
         ("  comment: Step 2 of 2 ", 1),
     ] {

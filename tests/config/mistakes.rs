@@ -318,6 +318,7 @@ fn a_source_has_the_credentials_of_its_own_host() {
 fn steps_that_need_the_source_come_after_the_checkout() {
     for (steps, expected) in [
         ("[{commit: {}}]", Some("a `commit` step needs a `checkout` step before it")),
+        ("[{open_change_request: {}}]", Some("a `open_change_request` step needs a `checkout` step before it")),
         ("[{push: {}}, {checkout: {}}]", Some("a `push` step needs a `checkout` step before it")),
         ("[{checkout: {base: 'a..b'}}]", Some("`base` is no name of a branch")),
         ("[{checkout: {base: main, keep_work: true}}, {commit: {message: '{{ ticket.title }}'}}, {push: {}}]", None),
@@ -455,4 +456,31 @@ fn a_pipeline_of_more_steps_than_a_report_can_name_is_refused() {
     let told: Vec<&str> = loaded.problems.iter().map(|problem| problem.message.as_str()).collect();
     assert!(told.iter().any(|told| told.contains("`steps` has at most 100 items, and this has 101")), "{told:?}");
     assert!(!loaded.config.pipelines.contains_key("q"));
+}
+
+/// GitHub and GitLab know two statuses; the others have workflows that only they know.
+#[test]
+fn a_status_that_no_ticket_can_have_is_a_mistake() {
+    let said = |kind: &str, trigger: &str| {
+        let tickets = if kind == "github" {
+            "type: GitHub, url: 'https://github.com/o/r'"
+        } else {
+            "type: Jira, url: 'https://j.example', project: P"
+        };
+        let text = format!(
+            "projects: {{ p: {{ tickets: {{ {tickets} }}, {kind}_trigger: {{ {trigger} }} }} }}\npipelines: {{ x: {{ steps: [{{set_status: In Review}}] }} }}"
+        );
+        let loaded = parse("f.yml", &text, &env()).expect("usable");
+        let errors = loaded.problems.iter().filter(|problem| problem.is_error());
+        errors.map(|problem| problem.message.clone()).collect::<Vec<_>>()
+    };
+    let released = said("github", "done_status: Released");
+    assert!(released[0].contains("is `open` or `closed`, and never `Released`"), "{released:?}");
+    let step = said("github", "default_pipeline: x");
+    assert!(step[0].contains("has a step `set_status`: a ticket on GitHub is `open` or `closed`"), "{step:?}");
+    assert_eq!(said("github", "done_status: ' '").len(), 1);
+    for good in ["done_status: Closed", "done_status: open"] {
+        assert_eq!(said("github", good), [""; 0]);
+    }
+    assert_eq!(said("jira", "done_status: Released, default_pipeline: x"), [""; 0]);
 }

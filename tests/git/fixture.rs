@@ -14,6 +14,7 @@ use agent_smith::pipeline::{
 };
 use agent_smith::platform;
 use agent_smith::platform::http::Http;
+use agent_smith::platform::registry::Trackers;
 use agent_smith::sim::SimServer;
 use agent_smith::sim::board::Board;
 use agent_smith::sim::git::Repositories;
@@ -31,6 +32,7 @@ pub(crate) const WHOLE: &str = "[{checkout: {}}, {run: 'echo fixed > bug.txt'}, 
 
 pub(crate) struct World {
     pub(crate) sim: SimServer,
+    pub(crate) board: Board,
     pub(crate) root: TempDir,
     pub(crate) runner: Runner,
     pub(crate) repositories: Repositories,
@@ -51,14 +53,16 @@ impl World {
         }
         let repositories = Repositories::in_folder(&root.path().join("remotes"));
         let options = SimOptions { quota: None, repositories: Some(repositories.clone()), ..SimOptions::default() };
-        let sim = github::serve(Board::new(), options).await.unwrap();
+        let board = Board::new();
+        board.add_tracker("o/r").unwrap();
+        let sim = github::serve(board.clone(), options).await.unwrap();
         let remote = repositories.add("o/r").await.unwrap();
         let runner = runner(root.path());
         let source = format!("{{ type: GitHub, url: '{}/o/r', auth: token }}", sim.url());
         let key = TicketKey::new(PlatformKind::GitHub, "p", "42");
         let job = Job::new(key, "work", AskedBy::TriggerLabel);
         let world =
-            Self { sim, root, runner, repositories, remote, ticket: ticket(), job, token: TOKEN.into(), source };
+            Self { sim, board, root, runner, repositories, remote, ticket: ticket(), job, token: TOKEN.into(), source };
         world.write("main", &[("bug.txt", "broken\n"), ("src/lib.txt", "library\n")], "Begin");
         world
     }
@@ -118,7 +122,9 @@ pipelines:
             Box::pin(async move { Some(ours) })
         });
         let writer = Writer::new(lease.clone(), confirm, CancellationToken::new());
-        let hands = Hands { platform, source: project.source.clone(), writer };
+        let trackers = Trackers::new(Http::new().unwrap());
+        let hands =
+            Hands { platform, source: project.source.clone(), forge: trackers.forge_of(project).unwrap(), writer };
         let request = RunRequest {
             job: &self.job,
             attempt: attempt.epoch as u32,

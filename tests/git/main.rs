@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod change_requests;
 mod fixture;
 mod hostile;
 mod mirrors;

@@ -82,7 +82,7 @@ pub(crate) fn hands(job: &Job) -> Hands {
         (tokio::time::Instant::now(), Duration::from_secs(3600)),
     );
     let confirm: Confirm = Arc::new(|| Box::pin(async { Some(true) }));
-    Hands { platform, source: None, writer: Writer::new(lease, confirm, CancellationToken::new()) }
+    Hands { platform, source: None, forge: None, writer: Writer::new(lease, confirm, CancellationToken::new()) }
 }
 
 pub(crate) fn settings(root: &Path) -> RunnerSettings {

@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod change_requests;
 mod commands;
 mod comments;
 mod failures;
@@ -16,6 +17,7 @@ mod listings;
 mod people;
 mod rig;
 mod shared;
+mod statuses;
 mod transitions;
 mod walks;
 mod whole;

@@ -5,10 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod change_requests;
 mod crash_table;
 mod crashes;
 mod leaders;
 mod outages;
+mod statuses;
 mod withdrawals;
 
 use std::collections::BTreeMap;

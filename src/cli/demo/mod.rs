@@ -80,7 +80,7 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
     let mut signals =
         Signals::listen().and_then(Signals::also_hangup).context("taking over the signals that end it")?;
     let board = view.board().clone();
-    let platforms = Platforms::start(&board).await?;
+    let platforms = Platforms::start(&board, directory).await?;
     let stage = Stage::set(board, &platforms, directory)?;
     let host = host_name();
     let app = App::start(app::Options {

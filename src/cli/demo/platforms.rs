@@ -2,10 +2,12 @@
 //! they send to the server.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::Context;
 
 use crate::sim::board::{Board, LabelRule};
+use crate::sim::git::Repositories;
 use crate::sim::hooks::Hook;
 use crate::sim::{SimServer, azure_devops, github, gitlab, jira};
 use crate::ticket::PlatformKind;
@@ -28,18 +30,24 @@ pub(super) struct Platforms {
     gitlab: SimServer,
     azure_devops: SimServer,
     jira: SimServer,
+    /// There is a repository behind the GitHub tracker; not on a machine without git.
+    has_repository: bool,
 }
 
 impl Platforms {
     /// Puts the trackers on the board and serves each platform on a free port.
-    pub(super) async fn start(board: &Board) -> anyhow::Result<Self> {
+    pub(super) async fn start(board: &Board, directory: &Path) -> anyhow::Result<Self> {
         board.add_tracker(SHOP)?;
         board.add_tracker_with(WEBSITE, LabelRule::ExactCase)?;
         board.add_tracker(BILLING)?;
         board.add_tracker_with(OPERATIONS, LabelRule::ExactCase)?;
         let context = "starting a simulated platform";
+        let repositories = repository(directory).await;
+        let has_repository = repositories.is_some();
+        let options = github::SimOptions { repositories, ..github::SimOptions::default() };
         Ok(Self {
-            github: github::serve(board.clone(), github::SimOptions::default()).await.context(context)?,
+            has_repository,
+            github: github::serve(board.clone(), options).await.context(context)?,
             gitlab: gitlab::serve(board.clone(), gitlab::SimOptions::default()).await.context(context)?,
             azure_devops: azure_devops::serve(board.clone(), azure_devops::SimOptions::default())
                 .await
@@ -89,12 +97,18 @@ impl Platforms {
     /// The `projects:` section, as an operator would write it.
     pub(super) fn projects(&self) -> String {
         let project = |name: &str, tickets: String, trigger: &str| {
+            let is_whole = self.has_repository && name == "shop-api";
+            let source = match is_whole {
+                true => format!("    source: {{ type: GitHub, url: \"{}\" }}\n", self.github.page_url(SHOP)),
+                false => String::new(),
+            };
+            let fix = if is_whole { "propose-fix" } else { "fix-bug" };
             format!(
                 "  {name}:
-    tickets: {{ {tickets}, auth: token }}
+{source}    tickets: {{ {tickets}, auth: token }}
     {trigger}:
       default_pipeline: fix-bug
-      pipeline_from_label: {{ agent-smith: fix-bug, feature: add-feature, security-review: security-scan }}
+      pipeline_from_label: {{ agent-smith: {fix}, feature: add-feature, security-review: security-scan }}
     polling: {{ enabled: true, interval_seconds: 2, jitter_percent: 20 }}
 "
             )
@@ -114,4 +128,14 @@ impl Platforms {
     pub(super) async fn stop(self) {
         tokio::join!(self.github.stop(), self.gitlab.stop(), self.azure_devops.stop(), self.jira.stop());
     }
+}
+
+/// A repository behind the GitHub tracker, if there is a git that can make one.
+async fn repository(directory: &Path) -> Option<Repositories> {
+    let folder = directory.join("remotes");
+    std::fs::create_dir(&folder).ok()?;
+    let repositories = Repositories::in_folder(&folder);
+    repositories.add(SHOP).await.ok()?;
+    repositories.begin(SHOP, ("cart.txt", "an empty cart fails\n")).await.ok()?;
+    Some(repositories)
 }

@@ -80,6 +80,15 @@ fn configuration(platforms: &Platforms, directory: &Path) -> String {
     steps:
       - run: echo \"reading ticket $AGENTSMITH_TICKET_ID of $AGENTSMITH_PROJECT\" && cat \"$AGENTSMITH_TICKET_FILE\" && sleep 2
       - run: echo \"fixed in attempt $AGENTSMITH_ATTEMPT\" > result.txt && cat result.txt
+  propose-fix:
+    timeout_seconds: 60
+    steps:
+      - checkout: {{}}
+      - run: echo \"an empty cart is fine\" > cart.txt && sleep 2
+        name: fix
+      - commit: {{}}
+      - push: {{}}
+      - open_change_request: {{}}
   add-feature:
     timeout_seconds: 60
     steps:

@@ -127,6 +127,7 @@ impl View {
                 }
                 None => return,
             },
+            What::PullRequestOpened => self.paint("36", &format!("pull request, opened by {}", event.actor)),
             What::Commented(id) => match ticket.comments.iter().find(|comment| comment.id == *id) {
                 Some(comment) => {
                     self.answered += 1;

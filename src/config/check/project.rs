@@ -2,13 +2,16 @@
 //!
 //! Called by `load` for each project. What must stay true: a project that comes out without an error can run.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use indexmap::IndexMap;
 
 use super::source::source;
 use super::trigger::{check_pipeline, check_statuses, trigger};
 use super::{Spot, check_name, tracker};
 use crate::config::env::Env;
-use crate::config::model::{Polling, Project};
+use crate::config::model::{Pipeline, Polling, Project};
 use crate::config::problem::Desk;
 use crate::config::raw;
 
@@ -17,6 +20,8 @@ pub(in crate::config) struct Context<'c> {
     pub(in crate::config) env: &'c Env,
     /// Names of all pipelines, also of those with mistakes.
     pub(in crate::config) pipelines: &'c [String],
+    /// Those without mistakes.
+    pub(in crate::config) good_pipelines: &'c IndexMap<String, Arc<Pipeline>>,
 }
 
 /// One project of the file; `None` when its tracker cannot be named.
@@ -30,7 +35,7 @@ pub(in crate::config) fn project(
     check_name("project", name, spot.key_span(), desk);
     let platform = raw.tickets.kind.0;
     if let Some(pipeline) = &raw.pipeline {
-        check_pipeline(pipeline, spot.child("pipeline"), context, desk);
+        check_pipeline(pipeline, platform, spot.child("pipeline"), context, desk);
     }
     let (trigger, webhook_secrets) = trigger(&mut raw, platform, spot, context, desk);
     let source = raw.source.take().and_then(|raw| source(raw, platform, spot.child("source"), context.env, desk));

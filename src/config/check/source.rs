@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 
 use secrecy::SecretString;
+use url::Url;
 
+use super::forge::forge;
 use super::{Spot, tracker};
 use crate::config::env::Env;
 use crate::config::model::{Credentials, Source, SourceHost};
@@ -29,6 +31,9 @@ pub(super) fn source(
         let message = format!("`{other_key}` does not belong to a source of this type; give `{wanted_key}` only");
         desk.error(other.key_span(), message);
     }
+    if raw.kind.0.is_none() && spot.child("api_url").exists() {
+        desk.error(spot.child("api_url").key_span(), "`api_url` does not belong to a source of this type");
+    }
     if !wanted.exists() {
         desk.error(spot.key_span(), format!("`{wanted_key}` is missing in `source`"));
         return None;
@@ -36,10 +41,22 @@ pub(super) fn source(
     match raw.kind.0 {
         Some(host) => {
             let url = tracker::parse_url(&raw.url?, url, &["http", "https", "ssh"], desk)?;
-            // With ssh, the keys of the server's user are used.
-            let with_token = url.scheme() != "ssh";
-            let credentials = with_token.then(|| credentials(host, tickets, spot, env, desk)).flatten();
-            Some(Source::Remote { host, url, credentials })
+            let api = spot.child("api_url");
+            let api_url = match raw.api_url {
+                Some(text) => Some(tracker::parse_url(&text, api, &["http", "https"], desk)?),
+                None => None,
+            };
+            // With ssh, git uses the keys of the server's user; the token is for the API alone.
+            let by_ssh = url.scheme() == "ssh";
+            let token = match by_ssh {
+                true => tracker::token(env, host.token_variable())
+                    .ok()
+                    .map(|token| Credentials { user: None, token: token.into() }),
+                false => credentials(host, tickets, spot, env, desk),
+            };
+            let instance = env.trimmed("GITLAB_URL").and_then(|url| Url::parse(url).ok());
+            let forge = forge(host, &url, (api_url.as_ref(), instance.as_ref()), token.clone()).map(Box::new);
+            Some(Source::Remote { host, url, credentials: token.filter(|_| !by_ssh), forge })
         }
         None => {
             let written = raw.path?;

@@ -52,7 +52,7 @@ impl<'a> Steps<'a> {
         };
         match &step.action {
             Action::Checkout { .. } => self.has_checkout = true,
-            Action::Commit { .. } | Action::Push if !self.has_checkout => {
+            Action::Commit { .. } | Action::Push | Action::OpenChangeRequest(_) if !self.has_checkout => {
                 let message = format!("a `{}` step needs a `checkout` step before it", step.action);
                 desk.error(spot.child(&step.action.to_string()).key_span(), message);
             }

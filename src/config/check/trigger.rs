@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::project::Context;
 use super::webhooks::project_secrets;
 use super::{Spot, labels};
-use crate::config::model::{Place, Tracker, Trigger};
+use crate::config::model::{Action, Place, Tracker, Trigger};
 use crate::config::nearest;
 use crate::config::problem::Desk;
 use crate::config::raw;
@@ -15,10 +15,24 @@ use crate::config::webhooks::WebhookSecrets;
 use crate::ticket::{PlatformKind, same_label};
 
 /// Reports a pipeline that is not there.
-pub(super) fn check_pipeline(name: &str, spot: Spot<'_>, context: &Context<'_>, desk: &mut Desk<'_, '_>) {
+/// Reports one that asks for a status which the project's tickets can never have.
+pub(super) fn check_pipeline(
+    name: &str,
+    platform: PlatformKind,
+    spot: Spot<'_>,
+    context: &Context<'_>,
+    desk: &mut Desk<'_, '_>,
+) {
     if !context.pipelines.iter().any(|known| known == name) {
         let hint = nearest::hint(name, context.pipelines.iter().map(String::as_str));
         desk.error(spot.span(), format!("unknown pipeline {}{hint}", spot.quoted()));
+    }
+    for step in context.good_pipelines.get(name).into_iter().flat_map(|pipeline| &pipeline.steps) {
+        if let Action::SetStatus(status) = &step.action
+            && let Some(why) = unknown_status(status, platform)
+        {
+            desk.error(spot.span(), format!("pipeline {} has a step `set_status`: {why}", spot.quoted()));
+        }
     }
 }
 
@@ -77,13 +91,13 @@ fn check_trigger(
     desk: &mut Desk<'_, '_>,
 ) -> Trigger {
     if let Some(pipeline) = &raw.default_pipeline {
-        check_pipeline(pipeline, spot.child("default_pipeline"), context, desk);
+        check_pipeline(pipeline, platform, spot.child("default_pipeline"), context, desk);
     }
     let map = spot.child("pipeline_from_label");
     let mut pipeline_from_label: IndexMap<String, String> = IndexMap::new();
     for (label, pipeline) in raw.pipeline_from_label.unwrap_or_default() {
         let place = map.child(&label);
-        check_pipeline(&pipeline, place, context, desk);
+        check_pipeline(&pipeline, platform, place, context, desk);
         if let Some(reason) = labels::why_not(&label, platform) {
             desk.error(place.key_span(), format!("trigger label `{}`: {reason}", label.escape_debug()));
         }
@@ -98,6 +112,7 @@ fn check_trigger(
         pipeline_from_label,
         assignee_name: assignee_name(raw.assignee_name, platform, spot.child("assignee_name"), desk),
         statuses: statuses(raw.trigger_statuses, platform, spot.child("trigger_statuses"), desk),
+        done_status: done_status(raw.done_status, platform, spot.child("done_status"), desk),
         comment_keyword: comment_keyword(raw.comment_keyword, spot.child("comment_keyword"), desk),
         allowed_actors: allowed_actors(raw.allowed_actors, platform, spot.child("allowed_actors"), desk),
     }
@@ -171,6 +186,30 @@ fn statuses(
         }
     }
     statuses
+}
+
+/// What the workflow of a platform knows is known there alone; GitHub and GitLab have two words.
+fn done_status(
+    written: Option<String>,
+    platform: PlatformKind,
+    spot: Spot<'_>,
+    desk: &mut Desk<'_, '_>,
+) -> Option<String> {
+    let status = written?.trim().to_owned();
+    if status.is_empty() {
+        desk.error(spot.span(), "`done_status` is empty; name a status, or remove the line");
+    } else if let Some(why) = unknown_status(&status, platform) {
+        desk.error(spot.span(), why);
+    }
+    Some(status)
+}
+
+/// Why a ticket on a platform can never have this status.
+pub(super) fn unknown_status(status: &str, platform: PlatformKind) -> Option<String> {
+    let has_two = matches!(platform, PlatformKind::GitHub | PlatformKind::GitLab);
+    let is_one = ["open", "opened", "closed"].iter().any(|word| status.trim().eq_ignore_ascii_case(word));
+    let name = platform.display_name();
+    (has_two && !is_one).then(|| format!("a ticket on {name} is `open` or `closed`, and never `{status}`"))
 }
 
 /// Reports a status in which a ticket counts as finished, because such a ticket is never claimed.

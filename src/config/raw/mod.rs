@@ -68,6 +68,8 @@ pub(super) struct Source {
     pub(super) kind: SourceType,
     /// The repository's page; not for Local.
     pub(super) url: Option<String>,
+    /// Base of the API that opens change requests, when it is not where the repository's page says; not for Local.
+    pub(super) api_url: Option<String>,
     /// A directory on this machine; for Local only.
     pub(super) path: Option<String>,
     /// Where the credentials come from.
@@ -120,6 +122,9 @@ pub(super) struct Trigger {
     /// The statuses in which a ticket may start a run. Default: any open one.
     #[schemars(length(min = 1))]
     pub(super) trigger_statuses: Option<Vec<String>>,
+    /// The status that a ticket is moved to once its run is done. GitHub and GitLab: `open` or `closed`. Default: none.
+    #[schemars(length(min = 1))]
+    pub(super) done_status: Option<String>,
     /// A comment that contains this, by somebody who may write to the tracker, asks for a run.
     pub(super) comment_keyword: Option<String>,
     /// The accounts whose commands in comments count, by the identifier that the platform tells accounts apart by.

@@ -37,11 +37,16 @@ impl Receiver {
         }
         let (mut asked, mut idle) = (Vec::new(), None);
         for projects in covered {
-            let by_us = match self.is_ours(&projects[0], event).await {
+            let moved = wishes::may_be_a_move_of_ours(event, &config, &projects);
+            let matters = moved || wishes::depend_on_who(event);
+            let by_us = match self.is_ours(&projects[0], event, matters).await {
                 Ok(by_us) => by_us,
                 Err(error) => return Answer::unavailable("platform_unavailable", error.to_string()),
             };
             let mut wishes = wishes::of(event, &projects, by_us);
+            if moved && by_us {
+                wishes = wishes.of_our_own_move();
+            }
             match wishes.nothing.take() {
                 Some(reason) => idle = idle.or(Some(reason)),
                 None => asked.push((projects, wishes)),
@@ -65,8 +70,8 @@ impl Receiver {
 
     /// Whether our own account did it, where that makes a difference. When nobody can tell, it did: the poll finds what a
     /// person wanted, and nothing finds a loop of our own making.
-    async fn is_ours(&self, project: &Project, event: &Event) -> platform::Result<bool> {
-        let Some(actor) = event.actor.as_ref().filter(|_| wishes::depend_on_who(event)) else { return Ok(true) };
+    async fn is_ours(&self, project: &Project, event: &Event, matters: bool) -> platform::Result<bool> {
+        let Some(actor) = event.actor.as_ref().filter(|_| matters) else { return Ok(true) };
         let Ok(platform) = self.parts.trackers.of(project) else { return Ok(true) };
         match platform.me().await {
             Ok(me) => Ok(me.is_same(actor)),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::commands::{listen, spoken_lines};
 use super::event::{Change, CommentSeen, Event};
-use crate::config::{Place, Project};
+use crate::config::{Action, Config, Place, Project, Step};
 use crate::lifecycle::{self, Lifecycle};
 use crate::ticket::{Account, Labels};
 
@@ -42,6 +42,26 @@ pub(super) fn depend_on_who(event: &Event) -> bool {
         }
         _ => false,
     })
+}
+
+/// True when a run of ours may have moved the ticket like this, because the configuration says that runs do.
+pub(super) fn may_be_a_move_of_ours(event: &Event, config: &Config, projects: &[Arc<Project>]) -> bool {
+    let moves = |step: &Step| matches!(step.action, Action::SetStatus(_));
+    event.changes.iter().any(|change| matches!(change, Change::Closed | Change::StatusChanged(_)))
+        && (projects.iter().any(|project| project.trigger.done_status.is_some())
+            || config.pipelines.values().any(|pipeline| pipeline.steps.iter().any(moves)))
+}
+
+impl Wishes<'_> {
+    /// The same when it was a run of ours that moved the ticket: nobody took a request back.
+    pub(super) fn of_our_own_move(mut self) -> Self {
+        self.gone = false;
+        let asks = self.by_label || self.perhaps_gone || self.assigned.is_some();
+        if !asks && self.command.is_none() && self.keyword.is_none() {
+            self.nothing = Some("a run moved the ticket by itself".to_owned());
+        }
+        self
+    }
 }
 
 /// What an event asks of the projects on its tracker. `by_us`: whether our own account did it.

@@ -36,7 +36,7 @@ impl Remote {
             Source::Remote { url, .. } if url.scheme() == "ssh" => {
                 Self { address: url.as_str().into(), kind: Kind::Ssh }
             }
-            Source::Remote { host, url, credentials } => {
+            Source::Remote { host, url, credentials, .. } => {
                 let mut address = url.clone();
                 let needs_ending = *host != SourceHost::AzureRepos && !url.path().ends_with(".git");
                 if needs_ending {
@@ -143,7 +143,7 @@ mod tests {
 
     fn remote(host: SourceHost, url: &str) -> Remote {
         let credentials = Some(Credentials { user: None, token: "t0ken".to_owned().into() });
-        Remote::of(&Source::Remote { host, url: Url::parse(url).unwrap(), credentials })
+        Remote::of(&Source::Remote { host, url: Url::parse(url).unwrap(), credentials, forge: None })
     }
 
     #[test]

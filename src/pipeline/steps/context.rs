@@ -10,6 +10,7 @@ use super::Surroundings;
 use crate::pipeline::capture::Capture;
 use crate::pipeline::git::{GitFolder, Remote};
 use crate::pipeline::known::Known;
+use crate::pipeline::outcome::{ChangeRequestLink, StepReport};
 use crate::pipeline::run::Run;
 use crate::pipeline::supervise::client;
 use crate::pipeline::workspace::RunFolder;
@@ -26,6 +27,8 @@ pub(in crate::pipeline) struct StepContext<'a> {
     pub(in crate::pipeline) variables: Vec<(OsString, OsString)>,
     /// What templates may name.
     pub(in crate::pipeline) known: Known<'a>,
+    /// What became of the steps before it.
+    pub(in crate::pipeline) done: &'a [StepReport],
     /// What earlier steps of the run have made.
     pub(in crate::pipeline) state: &'a mut State,
     /// What it says to the steps after it, beside what its program wrote into its file.
@@ -46,6 +49,8 @@ pub(in crate::pipeline) type StopNow<'a> = Pin<Box<dyn Future<Output = ()> + Sen
 pub(in crate::pipeline) struct State {
     /// The source in the workspace.
     pub(in crate::pipeline) checkout: Option<Checkout>,
+    /// The change request that is open for it.
+    pub(in crate::pipeline) change_request: Option<ChangeRequestLink>,
 }
 
 /// The project's source in the workspace, and how far the work on it has come.

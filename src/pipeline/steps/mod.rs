@@ -9,9 +9,11 @@ mod comment;
 mod commit;
 mod context;
 mod keep;
+mod open_change_request;
 mod outputs;
 mod push;
 mod run;
+mod set_status;
 
 pub(super) use context::{Ended, State, StepContext, StopNow};
 pub(super) use keep::keep_work;
@@ -25,7 +27,9 @@ pub(super) async fn carry_out(action: &Action, context: &mut StepContext<'_>, st
         Action::Checkout { base, keep_work } => checkout::carry_out((base.as_deref(), *keep_work), context, stop).await,
         Action::Commit { message } => commit::carry_out(message.as_ref(), context, stop).await,
         Action::Push => push::carry_out(context, stop).await,
+        Action::OpenChangeRequest(wanted) => open_change_request::carry_out(wanted, context, stop).await,
         Action::Comment(template) => comment::carry_out(template, context, stop).await,
+        Action::SetStatus(status) => set_status::carry_out(status, context, stop).await,
         other => Ended::NotStarted(format!("UNFINISHED {other}")),
     }
 }

@@ -83,11 +83,11 @@ async fn is_there(git: &mut Git<'_>, checkout: &Checkout, reference: &str) -> Re
 }
 
 /// Why a branch is not ours to write.
-fn forbidden(checkout: &Checkout) -> Option<String> {
+pub(super) fn forbidden(checkout: &Checkout) -> Option<String> {
     let Checkout { branch, base, default, .. } = checkout;
     let is_ours = branch.starts_with(PREFIX) && branch != base && Some(branch) != default.as_ref();
     (!is_ours)
-        .then(|| format!("`{branch}` is never pushed to: it is not a branch of a ticket, or work is merged into it"))
+        .then(|| format!("`{branch}` is never written to: it is not a branch of a ticket, or work is merged into it"))
 }
 
 /// What the remote says of the one reference, if it says anything.

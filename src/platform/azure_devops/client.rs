@@ -24,7 +24,7 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: Microsoft, "Rate and usage limits": first answers are delayed and name a wait, then they are 429 with
@@ -151,6 +151,11 @@ impl AzureDevOps {
         })
     }
 
+    /// The way to the host.
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// Sends a request through the layer, in the newest version that the server speaks. Any status below 500 is an
     /// answer, unless it only means that the token was not accepted. A server without the API answers 404.
     pub(super) async fn send(&self, request: Request<'_>) -> Result<Answer> {
@@ -184,8 +189,9 @@ impl AzureDevOps {
         };
         let url = self.url(request, version);
         let body = request.body.as_ref().map(Value::to_string);
-        let content_type = match request.method {
-            Method::PATCH => "application/json-patch+json",
+        // A JSON Patch is a list.
+        let content_type = match (&request.method, &request.body) {
+            (&Method::PATCH, Some(Value::Array(_))) => "application/json-patch+json",
             _ => "application/json",
         };
         let call = Call { what: request.what, repeat: request.repeat, right: request.right };
@@ -316,6 +322,10 @@ impl Platform for AzureDevOps {
 
     async fn transition(&self, right: &dyn WriteRight, to: Option<Lifecycle>) -> Result<Labels> {
         self.show_lifecycle(right, to).await
+    }
+
+    async fn set_status(&self, right: &dyn WriteRight, status: &str) -> Result<StatusChange> {
+        self.move_item(right, status).await
     }
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {

@@ -26,8 +26,16 @@ pub(super) fn html(markdown: &str) -> String {
 }
 
 fn push_span(html: &mut String, span: &Span) {
+    if let Span::Link(address) = span {
+        html.push_str("<a href=\"");
+        push_escaped(html, address);
+        html.push_str("\">");
+        push_escaped(html, address);
+        html.push_str("</a>");
+        return;
+    }
     let (open, text, close) = match span {
-        Span::Text(text) => ("", text.as_str(), ""),
+        Span::Text(text) | Span::Link(text) => ("", text.as_str(), ""),
         Span::Strong(text) => ("<strong>", text.as_str(), "</strong>"),
         Span::Code(text) => ("<code>", text.as_str(), "</code>"),
         Span::Break => ("", "\n", ""),

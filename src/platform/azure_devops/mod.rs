@@ -21,6 +21,7 @@
 
 mod access;
 mod account;
+mod change_request;
 mod client;
 mod comment;
 mod html;
@@ -28,9 +29,11 @@ mod list;
 mod models;
 mod read;
 mod refusal;
+mod status;
 mod tags;
 mod transition;
 mod versions;
 mod wiql;
 
+pub use change_request::AzureRepos;
 pub use client::AzureDevOps;

@@ -79,6 +79,8 @@ pub(super) struct Item {
 pub(super) struct Fields {
     #[serde(rename = "System.State")]
     pub(super) state: String,
+    #[serde(rename = "System.WorkItemType", default)]
+    pub(super) kind: Option<String>,
     #[serde(rename = "System.Title", default)]
     pub(super) title: String,
     #[serde(rename = "System.Tags", default)]

@@ -22,7 +22,7 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: GitHub, "Rate limits for the REST API": over a limit the answer is 403 or 429; a 403 that is about limits
@@ -211,6 +211,10 @@ impl Platform for GitHub {
 
     async fn transition(&self, right: &dyn WriteRight, to: Option<Lifecycle>) -> Result<Labels> {
         self.show_lifecycle(right, to).await
+    }
+
+    async fn set_status(&self, right: &dyn WriteRight, status: &str) -> Result<StatusChange> {
+        self.move_issue(right, status).await
     }
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {

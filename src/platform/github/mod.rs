@@ -13,6 +13,7 @@
 
 mod access;
 mod account;
+mod change_request;
 mod client;
 mod comment;
 mod labels;
@@ -21,5 +22,6 @@ mod models;
 mod pages;
 mod read;
 mod refusal;
+mod status;
 
 pub use client::GitHub;

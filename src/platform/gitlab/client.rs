@@ -21,7 +21,7 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: GitLab, "User and IP rate limits": over a limit the answer is 429. An address that is blocked, after too
@@ -105,6 +105,11 @@ impl GitLab {
         })
     }
 
+    /// The way to the host.
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// Sends a request through the layer. Any status below 500 is an answer.
     pub(super) async fn send(&self, call: Call<'_>, request: &Request) -> Result<Answer> {
         let Some(token) = &self.token else {
@@ -174,6 +179,10 @@ impl Platform for GitLab {
 
     async fn transition(&self, right: &dyn WriteRight, to: Option<Lifecycle>) -> Result<Labels> {
         self.show_lifecycle(right, to).await
+    }
+
+    async fn set_status(&self, right: &dyn WriteRight, status: &str) -> Result<StatusChange> {
+        self.move_issue(right, status).await
     }
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {

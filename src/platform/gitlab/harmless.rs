@@ -12,7 +12,7 @@
 const CUT: &str = "\n\n*(shortened)*";
 
 /// Keeps an `@` from being the start of a name; takes no room on the page.
-const WORD_JOINER: char = '\u{2060}';
+pub(super) const WORD_JOINER: char = '\u{2060}';
 
 /// The text with all orders in it broken, at most about `limit` characters of it.
 pub(super) fn harmless(markdown: &str, limit: usize) -> String {

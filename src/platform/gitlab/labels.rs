@@ -121,7 +121,7 @@ impl GitLab {
         }
     }
 
-    fn dropped(&self, what: &str) -> Error {
+    pub(super) fn dropped(&self, what: &str) -> Error {
         Error::Unauthorized {
             what: format!("{what} of {} had no effect", self.path),
             cure: "the owner of GITLAB_TOKEN needs the role Planner or higher in the project (Reporter before GitLab \

@@ -15,6 +15,7 @@
 
 mod access;
 mod account;
+mod change_request;
 mod client;
 mod comment;
 mod harmless;
@@ -27,5 +28,6 @@ mod read;
 mod refusal;
 mod session;
 mod spellings;
+mod status;
 
 pub use client::GitLab;

@@ -161,7 +161,7 @@ fn unnamed() -> Error {
 
 /// What GitLab said in words. It has four ways: `message` as a text or as an object of lists by field, `error` with
 /// `error_description`, and plain text.
-fn said(answer: &Answer) -> String {
+pub(super) fn said(answer: &Answer) -> String {
     #[derive(Deserialize)]
     struct Said {
         #[serde(default)]

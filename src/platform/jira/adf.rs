@@ -1,10 +1,10 @@
 //! Comments as Cloud wants them: a tree of nodes (Atlassian Document Format). Pure.
 //!
-//! Who calls: the comment. What must stay true: text is only ever text here, so that nothing in it mentions, links or
-//! formats; no text node is empty; code carries no other mark, as the format demands.
+//! Who calls: the comment. What must stay true: text is only ever text here, so that nothing in it mentions or formats, and a
+//! link shows where it leads; no text node is empty; code carries no other mark, as the format demands.
 //!
 //! Source: Atlassian, "Atlassian Document Format": nodes `doc`, `paragraph`, `codeBlock`, `hardBreak`, `text`; marks
-//! `strong`, `code`, `subsup`.
+//! `strong`, `code`, `subsup`, `link`.
 
 use serde_json::{Value, json};
 
@@ -35,6 +35,7 @@ fn span(span: &Span) -> Value {
         Span::Text(plain) => text(plain, None),
         Span::Strong(bold) => text(bold, Some(json!({ "type": "strong" }))),
         Span::Code(code) => text(code, Some(json!({ "type": "code" }))),
+        Span::Link(address) => text(address, Some(json!({ "type": "link", "attrs": { "href": address } }))),
         Span::Break => json!({ "type": "hardBreak" }),
     }
 }

@@ -22,7 +22,7 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result};
+use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// What `RateLimit-Reason` says of the limit on writes to one issue. Source: Atlassian, "Rate limiting".
@@ -260,6 +260,10 @@ impl Platform for Jira {
 
     async fn transition(&self, right: &dyn WriteRight, to: Option<Lifecycle>) -> Result<Labels> {
         self.show_lifecycle(right, to).await
+    }
+
+    async fn set_status(&self, right: &dyn WriteRight, status: &str) -> Result<StatusChange> {
+        self.move_issue(right, status).await
     }
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {

@@ -37,6 +37,7 @@ mod plain_text;
 mod read;
 mod refusal;
 mod sayings;
+mod status;
 mod turns;
 mod wiki;
 mod write;

@@ -1,7 +1,7 @@
 //! Comments as Data Center wants them: wiki markup. Pure.
 //!
-//! Who calls: the comment. What must stay true: whatever is not ours has no effect: no macro, link, mention, image or
-//! formatting comes from text, and nothing in a block of output ends it.
+//! Who calls: the comment. What must stay true: whatever is not ours has no effect: no macro, mention, image or formatting
+//! comes from text, a link shows where it leads, and nothing in a block of output ends it.
 //!
 //! Source: Atlassian, "Wiki renderer syntax": `\` takes the meaning from the character behind it, entities are shown as
 //! their character, inside `{noformat}` only `{noformat}` means anything.
@@ -29,6 +29,8 @@ fn span(span: &Span) -> String {
         Span::Text(plain) => escaped(plain),
         Span::Strong(bold) => format!("{{*}}{}{{*}}", escaped(bold)),
         Span::Code(code) => format!("{{{{{}}}}}", escaped(code)),
+        // Nothing in an address means anything here.
+        Span::Link(address) => format!("[{address}]"),
         Span::Break => "\n".to_owned(),
     }
 }

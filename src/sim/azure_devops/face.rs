@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::guard::SignIn;
 use crate::sim::board::{Board, TicketView};
 use crate::sim::faults::Faults;
+use crate::sim::git::Repositories;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -15,6 +16,7 @@ pub(super) struct Face {
     pub(super) token: Arc<str>,
     pub(super) login: Arc<str>,
     pub(super) prefix: Arc<str>,
+    pub(super) repositories: Option<Repositories>,
     /// State of an open ticket, and of a closed one.
     pub(super) states: (Arc<str>, Arc<str>),
     /// The newest api-version, such as `(7, 1)`.
@@ -28,7 +30,8 @@ pub(super) struct Face {
 
 impl Face {
     /// The state that a ticket is in.
-    pub(super) fn state(&self, ticket: &TicketView) -> &str {
-        if ticket.open { &self.states.0 } else { &self.states.1 }
+    pub(super) fn state<'a>(&'a self, ticket: &'a TicketView) -> &'a str {
+        let usual = if ticket.open { &self.states.0 } else { &self.states.1 };
+        ticket.status.as_deref().unwrap_or(usual)
     }
 }

@@ -107,3 +107,11 @@ pub(super) async fn batch(at: Located, Json(wanted): Json<Wanted>) -> Result<Res
     }
     Ok(Json(json!({ "count": value.len(), "value": value })).into_response())
 }
+
+/// The states of a type. Source: Microsoft, "Work Item Type States - List".
+pub(super) async fn states(at: Located) -> Response {
+    let (open, closed) = &at.face.states;
+    let state = |name: &str, category: &str| json!({ "name": name, "color": "b2b2b2", "category": category });
+    let states = [state(open, "Proposed"), state(super::patch::ACTIVE, "InProgress"), state(closed, "Completed")];
+    Json(json!({ "count": states.len(), "value": states })).into_response()
+}

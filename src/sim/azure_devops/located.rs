@@ -42,6 +42,11 @@ impl Located {
         self.tracker.name.split_once('/').map_or("", |(_, project)| project)
     }
 
+    /// A decoded part of the path.
+    pub(super) fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
     /// The URL of the organization.
     pub(super) fn collection(&self) -> String {
         let organization = self.tracker.name.split('/').next().unwrap_or_default();

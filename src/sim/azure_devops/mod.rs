@@ -29,6 +29,7 @@ mod located;
 mod patch;
 mod problem;
 mod projects;
+mod pulls;
 mod query;
 mod routes;
 mod tags;

@@ -101,7 +101,9 @@ fn apply(patch: &[Operation], ticket: &TicketView, at: &Located) -> Result<Outco
             ("add" | "replace", "/fields/System.Title") => outcome.edit.title = Some(value()?),
             ("add" | "replace", "/fields/System.Description") => outcome.edit.body = Some(value()?),
             ("add" | "replace", "/fields/System.State") => {
-                outcome.edit.open = Some(is_open(&value()?, at)?);
+                let state = value()?;
+                outcome.edit.open = Some(is_open(&state, at)?);
+                outcome.edit.status = state.eq_ignore_ascii_case(ACTIVE).then(|| ACTIVE.to_owned());
             }
             (op, path) => {
                 let message = format!("TF51535: Cannot find field {path} for operation {op}.");
@@ -121,10 +123,14 @@ fn apply(patch: &[Operation], ticket: &TicketView, at: &Located) -> Result<Outco
     Ok(outcome)
 }
 
-/// The board knows two states.
+/// The third state, which every process has under some name.
+pub(super) const ACTIVE: &str = "Active";
+
+/// The board knows two states, and one more by its name.
 fn is_open(state: &str, at: &Located) -> Result<bool, Problem> {
     let (open, closed) = &at.face.states;
-    match (state.eq_ignore_ascii_case(open), state.eq_ignore_ascii_case(closed)) {
+    let open_too = state.eq_ignore_ascii_case(ACTIVE);
+    match (open_too || state.eq_ignore_ascii_case(open), state.eq_ignore_ascii_case(closed)) {
         (true, _) => Ok(true),
         (_, true) => Ok(false),
         _ => Err(Problem::rule(format!(

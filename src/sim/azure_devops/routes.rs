@@ -12,7 +12,7 @@ use super::face::Face;
 use super::guard::{SignIn, guard};
 use super::hooks::dialect;
 use super::problem::Problem;
-use super::{comments, items, patch, projects, query};
+use super::{comments, items, patch, projects, pulls, query};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::git::Repositories;
@@ -98,6 +98,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         token: options.token.as_str().into(),
         login: options.login.into(),
         prefix: "".into(),
+        repositories: options.repositories.clone(),
         states: (options.states.0.into(), options.states.1.into()),
         newest: options.newest,
         sign_in: options.sign_in,
@@ -129,9 +130,18 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
 const PAGES: pages::PagePaths = pages::PagePaths {
     platform: "Azure DevOps",
     tracker: |tracker| format!("/{}", tracker.split('/').map(encoded).collect::<Vec<_>>().join("/")),
-    ticket: |tracker, ticket| format!("/{}", ticket_path(tracker, ticket.number)),
+    ticket: |tracker, ticket| match &ticket.change {
+        Some(change) => {
+            let tracker = tracker.split('/').map(encoded).collect::<Vec<_>>().join("/");
+            format!("/{tracker}/_git/{}/pullrequest/{}", encoded(&change.repository), ticket.number)
+        }
+        None => format!("/{}", ticket_path(tracker, ticket.number)),
+    },
     tracker_route: "/{owner}/{repo}",
-    ticket_routes: &["/{owner}/{repo}/_workitems/edit/{number}"],
+    ticket_routes: &[
+        "/{owner}/{repo}/_workitems/edit/{number}",
+        "/{owner}/{repo}/_git/{repository}/pullrequest/{number}",
+    ],
 };
 
 /// The path of a work item's page, without the slash at the beginning.
@@ -140,7 +150,7 @@ pub(super) fn ticket_path(tracker: &str, number: u64) -> String {
     format!("{tracker}/_workitems/edit/{number}")
 }
 
-fn encoded(part: &str) -> String {
+pub(super) fn encoded(part: &str) -> String {
     byte_serialize(part.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
@@ -150,7 +160,12 @@ fn api() -> Router<Face> {
         .route("/{owner}/_apis/projects/{project}", get(projects::read))
         .route("/{owner}/_apis/connectionData", get(projects::connection))
         .route(&format!("{project}/wiql"), post(query::run))
-        .route(&format!("{project}/workitemsbatch"), post(items::batch));
+        .route(&format!("{project}/workitemsbatch"), post(items::batch))
+        .route(&format!("{project}/workitemtypes/{{kind}}/states"), get(items::states));
+    let repository = "/{owner}/{repo}/_apis/git/repositories/{repository}";
+    routes = routes
+        .route(&format!("{repository}/pullrequests"), get(pulls::list).post(pulls::open))
+        .route(&format!("{repository}/pullrequests/{{number}}"), get(pulls::read).patch(pulls::edit));
     // Azure DevOps does not mind the case; both are documented.
     for name in ["workitems", "workItems"] {
         routes = routes

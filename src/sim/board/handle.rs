@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::happening::Listener;
-use super::model::{BoardError, Comment, Event, LabelDef, LabelRule, NewTicket, TicketView, TrackerView, What};
+use super::model::{
+    Asked, BoardError, Change, Comment, Event, LabelDef, LabelRule, NewTicket, TicketView, TrackerView, What,
+};
 use super::query::{Page, Query};
 use super::state::State;
 use super::writes::{Edit, Writer};
@@ -136,6 +138,21 @@ impl Board {
     /// As [`Board::open_ticket`].
     pub fn open_pull_request(&self, tracker: &str, new: NewTicket) -> Result<u64, BoardError> {
         self.write(|writer| writer.open(tracker, new, true))
+    }
+
+    /// Opens a change request for a branch, unless one is open for it.
+    ///
+    /// # Errors
+    /// As [`Board::open_ticket`].
+    pub fn open_change_request(&self, tracker: &str, new: NewTicket, change: Change) -> Result<Asked, BoardError> {
+        self.write(|writer| writer.open_change(tracker, new, change))
+    }
+
+    /// Every change request of the tracker, open or closed, by number.
+    pub fn change_requests(&self, tracker: &str) -> Vec<TicketView> {
+        let mut tickets = self.tickets(tracker);
+        tickets.retain(|ticket| ticket.change.is_some());
+        tickets
     }
 
     /// Closes the ticket; nothing happens when it is closed.

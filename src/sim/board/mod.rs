@@ -17,8 +17,8 @@ pub use handle::Board;
 pub(in crate::sim) use happening::{Happening, Listener};
 pub use members::{Reaction, Role};
 pub use model::{
-    BoardError, Comment, Event, LabelDef, LabelRule, MAX_COMMENT_CHARS, MAX_LABEL_CHARS, MAX_TITLE_CHARS, NewTicket,
-    TicketView, TrackerView, What,
+    Asked, BoardError, Change, Comment, Event, LabelDef, LabelRule, MAX_COMMENT_CHARS, MAX_LABEL_CHARS,
+    MAX_TITLE_CHARS, NewTicket, TicketView, TrackerView, What,
 };
 pub use query::{Cursor, From, Page, Query, Sort, StateFilter};
 pub use wait::NotReached;

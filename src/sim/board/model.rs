@@ -82,6 +82,28 @@ impl NewTicket {
     }
 }
 
+/// What a change request is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The repository, where a tracker has several.
+    pub repository: String,
+    /// The branch with the work.
+    pub head: String,
+    /// The branch that it is to be merged into.
+    pub base: String,
+    /// It was opened as a draft.
+    pub draft: bool,
+}
+
+/// What becomes of the wish to open a change request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Its number.
+    Opened(u64),
+    /// One is open for these branches; its number.
+    Exists(u64),
+}
+
 /// A label as its tracker defines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelDef {
@@ -133,6 +155,10 @@ pub struct TicketView {
     pub comments: Vec<Arc<Comment>>,
     /// True for a pull request, which some platforms list among the tickets.
     pub is_pull_request: bool,
+    /// What a change request is about.
+    pub change: Option<Arc<Change>>,
+    /// Where it stands in a workflow, when that says more than open or closed.
+    pub status: Option<String>,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When anything on it last changed.
@@ -196,6 +222,8 @@ pub enum What {
     TitleSet,
     /// The description changed.
     BodySet,
+    /// It stands elsewhere in its workflow.
+    StatusSet,
     /// Closed.
     Closed,
     /// Opened again.

@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use super::happening::{Happening, Told};
 use super::members::{Reaction, Role};
 use super::model::{
-    BoardError, Comment, Event, LabelDef, LabelRule, MAX_EVENTS, MAX_TICKETS, MAX_TRACKERS, TicketView, TrackerView,
-    What,
+    BoardError, Change, Comment, Event, LabelDef, LabelRule, MAX_EVENTS, MAX_TICKETS, MAX_TRACKERS, TicketView,
+    TrackerView, What,
 };
 
 /// A ticket or pull request.
@@ -28,6 +28,8 @@ pub(super) struct TicketRecord {
     pub(super) labels: Vec<Arc<LabelDef>>,
     pub(super) comments: Vec<Arc<Comment>>,
     pub(super) is_pull_request: bool,
+    pub(super) change: Option<Arc<Change>>,
+    pub(super) status: Option<String>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) created_seq: u64,
     pub(super) updated_at: DateTime<Utc>,
@@ -49,6 +51,8 @@ impl TicketRecord {
             open: self.closed_at.is_none(),
             comments: self.comments.clone(),
             is_pull_request: self.is_pull_request,
+            change: self.change.clone(),
+            status: self.status.clone(),
             created_at: self.created_at,
             updated_at: self.updated_at,
             closed_at: self.closed_at,

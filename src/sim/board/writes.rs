@@ -8,8 +8,8 @@ use std::sync::Arc;
 use chrono::Utc;
 
 use super::model::{
-    BoardError, Comment, DEFAULT_COLOR, LabelDef, LabelRule, MAX_COMMENT_CHARS, MAX_COMMENTS, MAX_LABEL_CHARS,
-    MAX_LABEL_DEFS, MAX_LABELS_PER_TICKET, MAX_TITLE_CHARS, NewTicket, What,
+    Asked, BoardError, Change, Comment, DEFAULT_COLOR, LabelDef, LabelRule, MAX_COMMENT_CHARS, MAX_COMMENTS,
+    MAX_LABEL_CHARS, MAX_LABEL_DEFS, MAX_LABELS_PER_TICKET, MAX_TITLE_CHARS, NewTicket, What,
 };
 use super::state::{Slot, State, TicketRecord};
 
@@ -20,6 +20,8 @@ pub(in crate::sim) struct Edit {
     pub(in crate::sim) body: Option<String>,
     pub(in crate::sim) labels: Option<Vec<String>>,
     pub(in crate::sim) open: Option<bool>,
+    /// Where it stands in a workflow; closing and opening without one forgets it.
+    pub(in crate::sim) status: Option<String>,
 }
 
 /// The state together with who writes.
@@ -61,6 +63,8 @@ impl Writer<'_> {
             labels: Vec::new(),
             comments: Vec::new(),
             is_pull_request,
+            change: None,
+            status: None,
             created_at: now,
             created_seq: self.state.seq + 1,
             updated_at: now,
@@ -71,6 +75,24 @@ impl Writer<'_> {
         self.record(tracker, Some(number), if is_pull_request { What::PullRequestOpened } else { What::Opened });
         self.add_labels(tracker, number, &new.labels)?;
         Ok(number)
+    }
+
+    /// One for each pair of branches is open at a time.
+    pub(super) fn open_change(&mut self, tracker: &str, new: NewTicket, change: Change) -> Result<Asked, BoardError> {
+        let is_same = |known: &Change| {
+            (&known.repository, &known.head, &known.base) == (&change.repository, &change.head, &change.base)
+        };
+        let same = self
+            .state
+            .tracker(tracker)?
+            .records()
+            .find(|record| record.closed_at.is_none() && record.change.as_deref().is_some_and(is_same));
+        if let Some(number) = same.map(|record| record.number) {
+            return Ok(Asked::Exists(number));
+        }
+        let number = self.open(tracker, new, true)?;
+        self.state.ticket_mut(tracker, number)?.change = Some(Arc::new(change));
+        Ok(Asked::Opened(number))
     }
 
     pub(super) fn edit(&mut self, tracker: &str, number: u64, edit: Edit) -> Result<(), BoardError> {
@@ -104,6 +126,10 @@ impl Writer<'_> {
                 events.push(What::Closed);
             }
             _ => {}
+        }
+        if edit.status != ticket.status && (edit.open.is_some() || edit.status.is_some()) {
+            ticket.status = edit.status;
+            events.push(What::StatusSet);
         }
         for what in events {
             self.record(tracker, Some(number), what);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::git::Repositories;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -13,4 +14,5 @@ pub(super) struct Face {
     pub(super) token: Arc<str>,
     pub(super) login: Arc<str>,
     pub(super) prefix: Arc<str>,
+    pub(super) repositories: Option<Repositories>,
 }

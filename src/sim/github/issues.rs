@@ -57,6 +57,7 @@ pub(super) async fn edit(at: Located, JsonBody(body): JsonBody) -> Result<Respon
         },
         labels: body.get("labels").map(names_in).transpose()?,
         open,
+        status: None,
     };
     if !at.tracker.can_write {
         at.ticket()?;

@@ -26,6 +26,7 @@ mod labels;
 mod listing;
 mod located;
 mod problem;
+mod pulls;
 mod repository;
 mod routes;
 

@@ -11,7 +11,7 @@ use super::face::Face;
 use super::guard::guard;
 use super::hooks::dialect;
 use super::problem::Problem;
-use super::{account, comments, issues, labels, repository};
+use super::{account, comments, issues, labels, pulls, repository};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::git::Repositories;
@@ -70,6 +70,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         token: options.token.as_str().into(),
         login: options.login.into(),
         prefix: "".into(),
+        repositories: options.repositories.clone(),
     };
     // Links in deliveries lead to the prefix, where there is one.
     let hooks = Hooks::new(board.clone(), dialect(Face { prefix: options.prefix.as_str().into(), ..face.clone() }));
@@ -117,6 +118,8 @@ fn api() -> Router<Face> {
             .route(&format!("{repo}/issues/{{number}}/comments"), get(comments::list).post(comments::write))
             .route(&format!("{repo}/issues/comments/{{comment}}/reactions"), post(comments::react))
             .route(&format!("{repo}/collaborators/{{login}}/permission"), get(account::permission))
+            .route(&format!("{repo}/pulls"), get(pulls::list).post(pulls::open))
+            .route(&format!("{repo}/pulls/{{number}}"), get(pulls::read).patch(pulls::edit))
             .route(&format!("{repo}/labels"), get(labels::list).post(labels::create))
             .route(&format!("{repo}/labels/{{name}}"), get(labels::read));
     }

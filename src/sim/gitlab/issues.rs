@@ -102,7 +102,7 @@ pub(super) async fn edit(at: Located, fields: Fields) -> Result<Response, Proble
         Some(_) => return Err(Problem::bad_request("state_event does not have a valid value")),
     };
     let labels = fields.names("labels").filter(|_| at.tracker.can_write);
-    let edit = Edit { title: fields.text("title"), body: fields.text("description"), labels, open };
+    let edit = Edit { title: fields.text("title"), body: fields.text("description"), labels, open, ..Edit::default() };
     at.face.board.edit(at.name(), ticket.number, edit).map_err(Problem::from_board)?;
     if at.tracker.can_write {
         let names = |field: &str| fields.names(field).unwrap_or_default();

@@ -25,6 +25,7 @@ mod json;
 mod labels;
 mod listing;
 mod located;
+mod merges;
 mod notes;
 mod orders;
 mod problem;

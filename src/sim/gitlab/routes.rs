@@ -10,7 +10,7 @@ use super::face::{Face, SimOptions};
 use super::guard::guard;
 use super::hooks::dialect;
 use super::problem::Problem;
-use super::{issues, labels, notes, project};
+use super::{issues, labels, merges, notes, project};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::git::Repositories;
@@ -50,9 +50,16 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
 const PAGES: pages::PagePaths = pages::PagePaths {
     platform: "GitLab",
     tracker: |tracker| format!("/{tracker}"),
-    ticket: |tracker, ticket| format!("/{tracker}/-/issues/{}", ticket.number),
+    ticket: |tracker, ticket| {
+        let kind = if ticket.is_pull_request { "merge_requests" } else { "issues" };
+        format!("/{tracker}/-/{kind}/{}", ticket.number)
+    },
     tracker_route: "/{owner}/{repo}",
-    ticket_routes: &["/{owner}/{repo}/-/issues/{number}", "/{owner}/{repo}/-/work_items/{number}"],
+    ticket_routes: &[
+        "/{owner}/{repo}/-/issues/{number}",
+        "/{owner}/{repo}/-/work_items/{number}",
+        "/{owner}/{repo}/-/merge_requests/{number}",
+    ],
 };
 
 fn api() -> Router<Face> {
@@ -64,6 +71,8 @@ fn api() -> Router<Face> {
         .route("/projects/{id}/issues/{iid}", get(issues::read).put(issues::edit))
         .route("/projects/{id}/issues/{iid}/notes", get(notes::list).post(notes::write))
         .route("/projects/{id}/issues/{iid}/notes/{note}/award_emoji", post(notes::award))
+        .route("/projects/{id}/merge_requests", get(merges::list).post(merges::open))
+        .route("/projects/{id}/merge_requests/{iid}", get(merges::read).put(merges::edit))
         .route("/projects/{id}/members/all/{user}", get(project::member))
         .method_not_allowed_fallback(async || Problem::error(http::StatusCode::METHOD_NOT_ALLOWED, "405 Not Allowed"))
 }

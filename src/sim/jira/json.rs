@@ -83,7 +83,7 @@ fn all_fields(tracker: &TrackerView, ticket: &TicketView, (caller, face): (&Call
         "summary": ticket.title,
         "description": text(&ticket.body, face),
         "labels": ticket.label_defs.iter().map(|label| label.name.as_str()).collect::<Vec<_>>(),
-        "status": status(ticket.open, caller),
+        "status": status_of(ticket, caller),
         "resolution": if ticket.open { Value::Null } else { json!({ "id": "10000", "name": "Done" }) },
         "resolutiondate": ticket.closed_at.map(time),
         "created": time(ticket.created_at),
@@ -101,9 +101,23 @@ fn all_fields(tracker: &TrackerView, ticket: &TicketView, (caller, face): (&Call
     }
 }
 
-fn status(open: bool, caller: &Caller) -> Value {
-    let (id, name, category, key, color) =
-        if open { ("10000", "To Do", 2, "new", "blue-gray") } else { ("10002", "Done", 3, "done", "green") };
+/// The statuses of the workflow: id, name, category and colour.
+type KnownStatus = (&'static str, &'static str, u64, &'static str, &'static str);
+pub(super) const STATUSES: [KnownStatus; 4] = [
+    ("10000", "To Do", 2, "new", "blue-gray"),
+    ("10001", "In Progress", 4, "indeterminate", "yellow"),
+    ("10003", "In Review", 4, "indeterminate", "yellow"),
+    ("10002", "Done", 3, "done", "green"),
+];
+
+fn status_of(ticket: &TicketView, caller: &Caller) -> Value {
+    let usual = if ticket.open { "To Do" } else { "Done" };
+    let name = ticket.status.as_deref().unwrap_or(usual);
+    let found = STATUSES.into_iter().find(|(_, known, ..)| *known == name);
+    status(found.unwrap_or(STATUSES[0]), caller)
+}
+
+pub(super) fn status((id, name, category, key, color): KnownStatus, caller: &Caller) -> Value {
     json!({
         "self": format!("{}/status/{id}", caller.api),
         "description": "",

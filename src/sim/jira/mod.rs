@@ -30,6 +30,7 @@ mod options;
 mod problem;
 mod routes;
 mod search;
+mod transitions;
 mod writes;
 
 pub use options::{Deployment, SimOptions};

@@ -12,7 +12,7 @@ use super::guard::guard;
 use super::hooks::dialect;
 use super::options::{Deployment, SimOptions};
 use super::problem::Problem;
-use super::{account, comments, issues, search};
+use super::{account, comments, issues, search, transitions};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::hooks::Hooks;
@@ -75,6 +75,7 @@ fn api(face: Face) -> Router {
             .route("/user/permission/search", get(account::permitted))
             .route("/project/{key}", get(account::project))
             .route("/issue/{issue}", get(issues::read).put(issues::edit))
+            .route("/issue/{issue}/transitions", get(transitions::list).post(transitions::carry_out))
             .route("/issue/{issue}/comment", get(comments::list).post(comments::write));
         routes = match is_cloud {
             true => routes

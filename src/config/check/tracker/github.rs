@@ -35,7 +35,7 @@ pub(super) fn find(input: &Input<'_, '_>, desk: &mut Desk<'_, '_>) -> Option<Fou
 }
 
 /// github.com has its API on a host of its own, GitHub Enterprise Server below `/api/v3`.
-fn api_base(page: &Url) -> Url {
+pub(in crate::config::check) fn api_base(page: &Url) -> Url {
     let mut base = page.clone();
     base.set_path("");
     if matches!(page.host_str(), Some("github.com" | "www.github.com")) && page.port().is_none() {

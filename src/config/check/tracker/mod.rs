@@ -4,7 +4,7 @@
 //! values, and credentials are a warning away from being used: without them the project stays in force.
 
 mod azure_devops;
-mod github;
+pub(super) mod github;
 mod gitlab;
 mod jira;
 
@@ -126,12 +126,12 @@ fn url_or_env(input: &Input<'_, '_>, variable: &str, desk: &mut Desk<'_, '_>) ->
 }
 
 /// The segments of a path, without empty ones. Percent-encoding stays.
-fn segments(url: &Url) -> Vec<String> {
+pub(super) fn segments(url: &Url) -> Vec<String> {
     url.path_segments().into_iter().flatten().filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// The URL with further segments; what needs it is percent-encoded.
-fn join(base: &Url, parts: &[&str]) -> Url {
+pub(super) fn join(base: &Url, parts: &[&str]) -> Url {
     let mut url = base.clone();
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(parts);
@@ -140,7 +140,7 @@ fn join(base: &Url, parts: &[&str]) -> Url {
 }
 
 /// The URL with this path instead of its own.
-fn with_path(url: &Url, parts: &[String]) -> Url {
+pub(super) fn with_path(url: &Url, parts: &[String]) -> Url {
     let mut url = url.clone();
     url.set_path(&parts.join("/"));
     url
