@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::ticket::TicketKey;
+use crate::ticket::{Account, TicketKey};
 
 /// How often a job may be taken before its ticket is Failed instead of tried once more. Three: a crash of one box and
 /// of the next one is bad luck, a third in a row is the job.
@@ -163,6 +163,22 @@ pub trait WriteRight: Send + Sync {
     /// True while the holder may write.
     fn is_valid(&self) -> bool {
         Instant::now() < self.valid_until()
+    }
+}
+
+/// Somebody of whom it was found out that they may give orders: the witness that an answer to them demands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entitled(Account);
+
+impl Entitled {
+    /// For the claim room alone, which has asked the configuration and the platform.
+    pub fn found(account: Account) -> Self {
+        Self(account)
+    }
+
+    /// Who it is.
+    pub fn account(&self) -> &Account {
+        &self.0
     }
 }
 

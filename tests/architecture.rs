@@ -38,6 +38,8 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "runner",
             "ticket",
             "lifecycle",
+            "job",
+            "clock",
         ],
     ),
     (

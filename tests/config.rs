@@ -6,4 +6,5 @@ mod config {
     mod live;
     mod mistakes;
     mod trackers;
+    mod webhooks;
 }

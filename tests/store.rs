@@ -98,5 +98,7 @@ conformance! {
         states_and_counts_tell_where_jobs_stand,
         many_states_come_in_order,
         live_jobs_are_found_under_any_project,
+        a_look_tells_where_a_job_stands,
+        the_last_result_is_remembered,
     }
 }

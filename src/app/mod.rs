@@ -177,6 +177,7 @@ impl Shared<'_> {
         let claims = ClaimService::new(Arc::clone(&self.store));
         let poll_parts = poll::Parts {
             config: self.config.clone(),
+            store: Arc::clone(&self.store),
             trackers: self.trackers.clone(),
             claims: claims.clone(),
             availability: self.availability.clone(),

@@ -18,9 +18,13 @@ use crate::platform::{self, Platform};
 use crate::store::{self, Recorded, Store};
 use crate::ticket::{Ticket, TicketKey};
 
+mod actors;
 mod judge;
 mod withdraw;
 
+pub use crate::pipeline::outcome::duration_in_words;
+pub use crate::pipeline::report::inline_code;
+pub use actors::{Standing, standing};
 pub use judge::{Judgement, Rejection, carries_trigger, judge, judge_ticket, labelled_for, neighbours, owner};
 pub use withdraw::{Recall, taken_back};
 
@@ -70,6 +74,13 @@ impl Request<'_> {
     }
 }
 
+/// What somebody entitled ordered, beyond that the ticket runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Order<'a> {
+    /// The pipeline; `None`: the one that the labels ask for.
+    pub pipeline: Option<&'a str>,
+}
+
 /// Claims tickets. Cheap to clone.
 #[derive(Clone)]
 pub struct ClaimService {
@@ -87,11 +98,24 @@ impl ClaimService {
     /// # Errors
     /// When the store or the platform could not be asked. Nothing is lost: the next poll offers the ticket again.
     pub async fn claim(&self, request: &Request<'_>) -> Result<Claim, Error> {
+        self.claim_as(request, None).await
+    }
+
+    /// Claims one ticket because somebody entitled said so: a result of before, and a withdrawal, do not stand in the way
+    /// and are reset with it.
+    ///
+    /// # Errors
+    /// As [`ClaimService::claim`]. After an error the ticket may show `agent-smith:pending` in place of its result.
+    pub async fn claim_again(&self, request: &Request<'_>, order: Order<'_>) -> Result<Claim, Error> {
+        self.claim_as(request, Some(order)).await
+    }
+
+    async fn claim_as(&self, request: &Request<'_>, order: Option<Order<'_>>) -> Result<Claim, Error> {
         let key = request.key();
         let Some(lock) = self.store.lock_claim(&key).await? else {
             return Ok(Claim::AlreadyClaimed("another claim of it is under way".to_owned()));
         };
-        let result = timeout_at(lock.valid_until(), self.claim_locked(&lock, request)).await;
+        let result = timeout_at(lock.valid_until(), self.claim_locked(&lock, request, order)).await;
         release(self.store.as_ref(), lock).await;
         let claim = result.map_err(|_late| Error::TooSlow)??;
         if let Claim::Claimed(job) = &claim {
@@ -103,7 +127,12 @@ impl ClaimService {
         Ok(claim)
     }
 
-    async fn claim_locked(&self, lock: &ClaimLock, request: &Request<'_>) -> Result<Claim, Error> {
+    async fn claim_locked(
+        &self,
+        lock: &ClaimLock,
+        request: &Request<'_>,
+        order: Option<Order<'_>>,
+    ) -> Result<Claim, Error> {
         if let Some(state) = live_job(self.store.as_ref(), request.config, request.project, request.ticket).await? {
             return Ok(Claim::AlreadyClaimed(format!("its job is {}", words(state))));
         }
@@ -115,20 +144,29 @@ impl ClaimService {
             }
             Err(error) => return Err(error.into()),
         };
+        let had_result = order.is_some() && Lifecycle::of(&ticket.labels).is_some_and(Lifecycle::is_terminal);
+        let ticket = if had_result { without_result(ticket) } else { ticket };
         let asked_by = match judge_ticket(&ticket, request.asked_by, request.project, request.config) {
             Judgement::Claimable(asked_by) => asked_by,
             Judgement::Taken(state) => return Ok(Claim::AlreadyClaimed(format!("its label is {state}"))),
             Judgement::Rejected(rejection) => return Ok(Claim::Rejected(rejection)),
         };
-        // Pending is what a person adds to ask once more; a trigger label may be the one of before.
+        // Pending is what a person adds to ask once more, and an assignment or a comment asks now; a trigger label may be
+        // the one of before.
         if let Some(withdrawal) = &withdrawn
+            && request.asked_by.is_none()
             && Lifecycle::of(&ticket.labels) != Some(Lifecycle::Pending)
         {
             return Ok(Claim::Rejected(Rejection::Withdrawn(withdrawal.clone())));
         }
-        let pipeline = resolve::pipeline_for(request.project, &ticket.labels);
+        let ordered = order.and_then(|order| order.pipeline.map(str::to_owned));
+        let pipeline = ordered.unwrap_or_else(|| resolve::pipeline_for(request.project, &ticket.labels));
         if !request.config.pipelines.contains_key(&pipeline) {
             return Ok(Claim::Rejected(Rejection::UnknownPipeline(pipeline)));
+        }
+        if had_result {
+            // By way of Pending, so that a crash in between leaves a ticket that asks, and never one that reads as done.
+            request.platform.transition(lock, Some(Lifecycle::Pending)).await?;
         }
         let job = Job::new(request.key(), pipeline, asked_by);
         if let Some(refusal) = self.record(lock, request.config, request.project, &job).await? {
@@ -236,6 +274,13 @@ impl ClaimService {
         self.store.publish_claim(&job).await?;
         Ok(Claim::Claimed(job))
     }
+}
+
+/// The ticket as it is without the label of its last result.
+fn without_result(mut ticket: Ticket) -> Ticket {
+    let is_result = |label: &&str| Lifecycle::from_label(label).is_some_and(Lifecycle::is_terminal);
+    ticket.labels = ticket.labels.iter().filter(|label| !is_result(label)).collect();
+    ticket
 }
 
 /// The keys under which a ticket of this tracker may have a job: one for each project on the tracker.

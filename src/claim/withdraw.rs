@@ -67,7 +67,21 @@ impl ClaimService {
             };
             outcome = the_more_telling(outcome, withdrawn);
         }
+        if outcome == Withdrawn::Nothing && matches!(recall, Recall::TicketChanged { .. }) {
+            self.let_labels_ask_again(request).await?;
+        }
         Ok(outcome)
+    }
+
+    /// A label that is taken away and comes back is a new request, also after the old one was cancelled.
+    async fn let_labels_ask_again(&self, request: &Request<'_>) -> Result<(), Error> {
+        let key = request.key();
+        if self.remembered(&key).await?.is_some()
+            && why(request, request.project, Recall::TicketChanged { by: None }).await?.is_some()
+        {
+            self.store.forget_withdrawal(&key).await?;
+        }
+        Ok(())
     }
 
     async fn withdraw_job(

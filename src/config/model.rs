@@ -199,6 +199,8 @@ pub struct Trigger {
     pub statuses: Vec<String>,
     /// A comment that contains this asks for a run.
     pub comment_keyword: Option<String>,
+    /// The accounts whose commands count; `None`: those who may write to the tracker.
+    pub allowed_actors: Option<Vec<String>>,
 }
 
 impl Trigger {

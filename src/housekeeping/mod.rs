@@ -29,11 +29,13 @@ use crate::runner;
 use crate::store::{self, Store};
 use crate::ticket::{Candidate, Ticket, TicketKey};
 
+mod cancelled;
 mod enqueued;
 mod half_made;
 mod recovery;
 mod stale_jobs;
 
+pub use cancelled::Cancelled;
 pub use enqueued::Enqueued;
 pub use half_made::HalfMade;
 pub use recovery::Recovery;
@@ -71,12 +73,14 @@ pub async fn run(parts: Parts, term: CancellationToken) {
     let mut recovery = Recovery::new(parts.clone());
     let mut half_made = HalfMade::new(parts.clone());
     let mut stale_jobs = StaleJobs::new(parts.clone());
+    let mut cancelled = Cancelled::new(parts.clone());
     let mut enqueued = Enqueued::new(parts);
     tokio::join!(
         runner::run(&mut recovery, &term),
         runner::run(&mut half_made, &term),
         runner::run(&mut stale_jobs, &term),
         runner::run(&mut enqueued, &term),
+        runner::run(&mut cancelled, &term),
     );
 }
 

@@ -214,7 +214,7 @@ pub(super) fn cause_in_words(cause: &FailureCause) -> String {
 }
 
 /// A duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 0 min`.
-pub(super) fn duration_in_words(duration: Duration) -> String {
+pub fn duration_in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 if duration.subsec_millis() != 0 => format!("{:.1} s", duration.as_secs_f64()),

@@ -186,6 +186,11 @@ fn fence(content: &str) -> String {
     format!("{fence}text\n{content}\n{fence}")
 }
 
+/// Foreign text in a line of a comment: a code span that its content cannot end.
+pub fn inline_code(text: &str) -> String {
+    code_span(&readable(text))
+}
+
 /// A code span that its content cannot end; one line.
 fn code_span(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,8 +1,8 @@
 //! The remote platforms: one trait, its outcomes, one folder per platform.
 //!
 //! Only this room calls platforms. Who calls: poll and housekeeping (listings), the claim service and the consumer
-//! (read, transition, comment). What must stay true: a failed listing is an error and never an empty list; a write
-//! demands a [`WriteRight`] and is refused once that has run out; a transition touches lifecycle labels only.
+//! (read, transition, comment), commands (who somebody is, answers). What must stay true: a failed listing is an error and never an empty list; a write
+//! demands a [`WriteRight`] and is refused once that has run out, an answer demands somebody who is answered; a transition touches lifecycle labels only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::config::{Place, Tracker};
-use crate::job::WriteRight;
+use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
-use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
+use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 
+mod answer;
 mod appearance;
 pub mod azure_devops;
 pub mod github;
@@ -24,6 +25,7 @@ mod listing;
 mod markdown;
 pub mod registry;
 
+pub use answer::Reaction;
 pub use listing::list_in_time;
 
 /// Why a platform call did not do what was asked. Texts name the thing and, where a person must act, the cure.
@@ -173,6 +175,19 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Writes a comment.
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()>;
+
+    /// Who the token belongs to. Asked once per client; a failure is an error, and the next call asks again.
+    async fn me(&self) -> Result<Account>;
+
+    /// True when this account may write to the tracker, as far as `ticket` is concerned. An error when that cannot be
+    /// found out; its text names the cure.
+    async fn may_write(&self, who: &Account, ticket: &str) -> Result<bool>;
+
+    /// Shows a reaction to a comment on a ticket. False: this platform has none, and something has to be said instead.
+    async fn react(&self, to: &Entitled, place: (&str, &str), reaction: Reaction) -> Result<bool>;
+
+    /// Writes a comment that answers somebody who may give orders. Needs no right to the ticket: see `answer`.
+    async fn answer(&self, to: &Entitled, ticket: &str, comment: &Comment) -> Result<()>;
 }
 
 /// The client of a tracker. Must be called inside a tokio runtime. Trackers on the same host with the same token share

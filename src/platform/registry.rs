@@ -45,6 +45,12 @@ impl Trackers {
         Ok(client)
     }
 
+    /// Uses this client for a project from now on, instead of opening one.
+    pub fn put(&self, project: &Project, client: Arc<dyn Platform>) {
+        let mut clients = self.by_project.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.insert(project.name.clone(), (project.tracker.clone(), client));
+    }
+
     /// Forgets the clients of projects that left the configuration.
     pub fn keep_only(&self, config: &Config) {
         let mut clients = self.by_project.lock().unwrap_or_else(PoisonError::into_inner);

@@ -21,11 +21,14 @@ use crate::health::Health;
 use crate::platform::registry::Trackers;
 use crate::project_health::{self, Spokesman};
 use crate::runner::{self, Tick};
+use crate::store::Store;
 
 pub mod access;
+mod missed;
 pub mod project;
 mod schedule;
 
+use missed::Missed;
 use project::{Outcome, poll_project};
 use schedule::Schedule;
 
@@ -43,6 +46,8 @@ const SOURCE: &str = "poll";
 pub struct Parts {
     /// The configuration in force.
     pub config: Live,
+    /// Where webhooks leave word of what they offered.
+    pub store: Arc<dyn Store>,
     /// Clients of the trackers.
     pub trackers: Trackers,
     /// The one door.
@@ -69,6 +74,7 @@ pub struct Poller {
     under_way: JoinSet<Outcome>,
     names: HashMap<task::Id, String>,
     per_host: HashMap<String, Arc<Semaphore>>,
+    missed: Missed,
 }
 
 impl Poller {
@@ -81,6 +87,7 @@ impl Poller {
             under_way: JoinSet::new(),
             names: HashMap::new(),
             per_host: HashMap::new(),
+            missed: Missed::default(),
         }
     }
 
@@ -112,6 +119,9 @@ impl Poller {
                 if let Some(error) = &outcome.store_failure {
                     self.parts.availability.report(error);
                 }
+                if let Some(name) = self.names.get(&id) {
+                    self.missed.note(&self.parts.config.current(), name, &outcome, Instant::now());
+                }
                 (id, outcome.held_back())
             }
             Err(failed) => {
@@ -140,6 +150,10 @@ impl Tick for Poller {
         }
         for name in self.schedule.take_due(now) {
             self.start(&config, name);
+        }
+        self.missed.keep_only(&config, &self.parts.health);
+        if let Err(error) = self.missed.look(self.parts.store.as_ref(), &self.parts.health, now).await {
+            self.parts.availability.report(&error);
         }
         self.schedule.until_next(now).unwrap_or(LONGEST_REST).min(LONGEST_REST)
     }

@@ -4,6 +4,7 @@
 //! github/ · gitlab/ · azure_devops/ · jira/          one router per platform, its shapes, its errors
 //!    -> server · pages                             accept loop, faults, request log; pages for people
 //!    -> faults · traffic · quota                   what goes wrong on demand, what was asked, what it cost
+//!    -> hooks/                                     deliveries to registered webhooks, and what was answered
 //!    -> board/                                     trackers, tickets, labels, comments, history
 //! ```
 //!
@@ -16,8 +17,10 @@ pub mod board;
 mod faults;
 pub mod github;
 pub mod gitlab;
+pub mod hooks;
 pub mod jira;
 mod pages;
+mod people;
 mod quota;
 mod server;
 mod traffic;

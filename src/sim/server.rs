@@ -28,6 +28,7 @@ use tower::ServiceExt;
 use tracing::debug;
 
 use super::faults::{Fault, Faults};
+use super::hooks::Hooks;
 
 /// Connections at once; a client has a handful, a load test a few hundred.
 const MAX_CONNECTIONS: usize = 1_024;
@@ -55,19 +56,27 @@ pub struct SimServer {
     address: SocketAddr,
     paths: Paths,
     faults: Faults,
+    hooks: Hooks,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
 
 impl SimServer {
-    /// Binds 127.0.0.1:`port` (0: any free one) and serves `router` behind `faults`.
-    pub(super) async fn start(port: u16, router: Router, faults: Faults, paths: Paths) -> io::Result<Self> {
+    /// Binds 127.0.0.1:`port` (0: any free one), serves `router` behind `faults`, and sends what `hooks` has to send.
+    pub(super) async fn start(
+        port: u16,
+        router: Router,
+        faults: Faults,
+        hooks: Hooks,
+        paths: Paths,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let door = Door { router, faults: faults.clone(), stop: stop.clone() };
         let task = Some(tokio::spawn(accept(listener, Arc::new(door))));
-        Ok(Self { address, paths, faults, stop, task })
+        hooks.open(format!("http://{address}"), stop.clone());
+        Ok(Self { address, paths, faults, hooks, stop, task })
     }
 
     /// The root, such as `http://127.0.0.1:40123`.
@@ -93,6 +102,11 @@ impl SimServer {
     /// What goes wrong and what was asked.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Its webhooks.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// Takes no more requests, gives running ones a second, then returns. The port is free afterwards.

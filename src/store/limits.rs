@@ -13,6 +13,10 @@ pub(super) const MAX_LIVE_JOBS: usize = 100_000;
 /// person who keeps more of them than this has forgotten the oldest, which may then run again.
 pub(super) const MAX_WITHDRAWALS: usize = 10_000;
 
+/// Tickets of which the embedded store remembers how their last run ended: a month of more runs than one box carries out
+/// would fill some ten megabytes.
+pub(super) const MAX_LAST_RUNS: usize = 20_000;
+
 /// Bytes of a recorded comment. No platform shows more than about as many characters in one comment.
 pub(super) const MAX_COMMENT_BYTES: usize = 64 * 1024;
 

@@ -18,8 +18,10 @@ pub mod embedded;
 mod limits;
 pub mod redis;
 mod stops;
+mod view;
 
 pub use stops::StopHints;
+pub use view::{JobView, LastRun};
 
 /// Why the store could not answer. Expected refusals are outcomes, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +150,9 @@ pub enum DeliveryHold {
     Answered(String),
 }
 
+/// How long it is remembered that a webhook offered a ticket: longer than the poll waits for a webhook that is late.
+pub const OFFER_REMEMBERED: Duration = Duration::from_secs(600);
+
 /// How many jobs stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueCounts {
@@ -225,8 +230,14 @@ pub trait Store: Send + Sync + 'static {
     async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn>;
     /// The withdrawal that is remembered for each ticket.
     async fn withdrawals(&self, keys: &[TicketKey]) -> Result<Vec<Option<Withdrawal>>>;
+    /// The tickets of which a withdrawal is remembered, in no order.
+    async fn withdrawn_tickets(&self) -> Result<Vec<TicketKey>>;
     /// Forgets the withdrawal of a ticket.
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()>;
+    /// The live job of a ticket, for a person who asks. Costs time in proportion to the queue of its project.
+    async fn look(&self, key: &TicketKey) -> Result<Option<JobView>>;
+    /// How the last run of a ticket ended, if it recorded a result within about a month.
+    async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>>;
     /// Hints about runs that are asked to stop from now on.
     fn stop_hints(&self) -> StopHints;
 
@@ -243,6 +254,9 @@ pub trait Store: Send + Sync + 'static {
     async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()>;
     /// For each ticket whether that is remembered.
     async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>>;
+    /// How long ago a webhook offered any ticket of this project, if that is remembered. `ttl`: as in
+    /// [`Store::note_offer`].
+    async fn since_last_offer(&self, platform: PlatformKind, project: &str, ttl: Duration) -> Result<Option<Duration>>;
 
     // --- housekeeping -------------------------------------------------------------------------------------------
 

@@ -200,3 +200,19 @@ async fn an_echoed_token_is_masked() {
     }
     assert!(!format!("{:?}", world.http).contains(TOKEN));
 }
+
+#[tokio::test]
+async fn a_project_knows_its_own_guid_and_is_asked_for_it_once() {
+    let world = World::new().await;
+    let number = world.ticket(&[TRIGGER]);
+    world.azure.read(&number.to_string()).await.unwrap();
+    let before = world.arrived();
+    // As the simulated server tells it, and as its deliveries do.
+    let id = world.board.tracker(TRACKER).unwrap().id;
+    let guid = format!("a9e27f5c-0000-4000-8000-{id:012x}");
+    assert!(world.azure.is_known_as(&guid.to_uppercase()).await.unwrap());
+    assert!(world.azure.is_known_as("my project").await.unwrap());
+    assert!(!world.azure.is_known_as("a9e27f5c-0000-4000-8000-0000000000ff").await.unwrap());
+    assert!(!world.azure.is_known_as("").await.unwrap());
+    assert_eq!(world.arrived(), before + 1);
+}

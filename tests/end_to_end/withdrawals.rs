@@ -8,6 +8,7 @@ use agent_smith::claim::Recall;
 use agent_smith::job::{Cause, Verdict, Withdrawal};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::Match;
+use agent_smith::sim::board::What;
 use agent_smith::store::Withdrawn;
 use agent_smith::ticket::{PlatformKind, TicketKey};
 use tokio::time::Instant;
@@ -24,6 +25,8 @@ on_both_stores!(
     a_cancel_after_the_end_changes_nothing,
     a_claim_that_is_taken_back_half_way_leaves_no_label,
     a_dropped_job_whose_label_stayed_is_not_queued_again,
+    a_label_that_comes_back_asks_again,
+    a_label_that_comes_back_asks_again_without_webhooks,
 );
 
 const TRACKER: &str = "org/api";
@@ -181,26 +184,29 @@ async fn a_cancel_after_the_end_changes_nothing(backend: Backend) {
     assert!(app.stop().await);
 }
 
-/// The claim is taken back while it writes its label.
+/// The claim is taken back while it writes its label, by a process that dies right after: the claim itself cleans up.
 async fn a_claim_that_is_taken_back_half_way_leaves_no_label(backend: Backend) {
     let (world, _) = slow_heartbeats(4).await;
     let stored = backend.open();
     let number = world.ask(TRACKER, "On second thought");
     let hold = world.sim.faults().hold(Match::new("POST", &format!("/issues/{number}/labels")));
     let app = world.start(stored.store.clone(), "one").await;
-    let door = world.door(stored.store.clone());
     assert!(hold.reached(1, BOUND).await, "recorded, and about to write the label");
-    let release = async {
-        eventually("the record is gone", async || (stored.store.counts().await.unwrap().claiming == 0).then_some(()))
-            .await;
-        drop(hold);
-    };
-    let (withdrawn, ()) = tokio::join!(door.withdraw("api", number, BY_ANN), release);
-    assert!(matches!(withdrawn, Withdrawn::Dropped(_)), "{withdrawn:?}");
+    let key = TicketKey::new(PlatformKind::GitHub, "api", number.to_string());
+    let cancelled = Withdrawal::new(Cause::Cancelled, Some("ann"));
+    assert!(matches!(stored.store.withdraw(&key, &cancelled).await.unwrap(), Withdrawn::Dropped(_)));
+    drop(hold);
+    world
+        .reached(|board| {
+            let history = board.history_of(TRACKER, number);
+            history.iter().any(|event| event.what == What::LabelAdded(Lifecycle::Enqueued.label().to_owned()))
+        })
+        .await;
     world.shows(TRACKER, number, None).await;
     polled_again(&world, "Afterwards").await;
     let ticket = world.shows(TRACKER, number, None).await;
     assert!(ticket.comments.is_empty() && !world.lines("runs").contains(&number.to_string()));
+    stored.is_left_clean("api", &[number]).await;
     assert!(app.stop().await);
 }
 
@@ -229,5 +235,49 @@ async fn a_dropped_job_whose_label_stayed_is_not_queued_again(backend: Backend) 
     world.board.add_label(TRACKER, queued, "agent-smith").unwrap();
     let ticket = world.ends(TRACKER, queued, Lifecycle::Done).await;
     assert_eq!(ticket.comments.len(), 1);
+    assert!(app.stop().await);
+}
+
+/// A cancelled ticket with its label still on it.
+async fn cancelled(backend: Backend) -> (World, Stored, u64, agent_smith::app::App) {
+    let (world, _) = slow_heartbeats(4).await;
+    let stored = backend.open();
+    let number = world.ask(TRACKER, "Maybe later");
+    let app = world.start(stored.store.clone(), "one").await;
+    runs(&world, number).await;
+    let door = world.door(stored.store.clone());
+    assert_eq!(door.withdraw("api", number, BY_ANN).await, Withdrawn::Stopping);
+    world.reached(|board| !board.ticket(TRACKER, number).unwrap().comments.is_empty()).await;
+    stored.is_left_clean("api", &[number]).await;
+    std::fs::write(world.path("go"), "").unwrap();
+    (world, stored, number, app)
+}
+
+async fn a_label_that_comes_back_asks_again(backend: Backend) {
+    let (world, stored, number, app) = cancelled(backend).await;
+    let (door, key) =
+        (world.door(stored.store.clone()), TicketKey::new(PlatformKind::GitHub, "api", number.to_string()));
+    let recall = Recall::TicketChanged { by: Some("ann") };
+    assert_eq!(door.withdraw("api", number, recall).await, Withdrawn::Nothing);
+    let remembered = stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap();
+    assert_ne!(remembered, [None], "the label is still there");
+    world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+    assert_eq!(door.withdraw("api", number, recall).await, Withdrawn::Nothing);
+    assert_eq!(stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap(), [None]);
+    world.board.add_label(TRACKER, number, "agent-smith").unwrap();
+    world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert!(app.stop().await);
+}
+
+/// The reconciler runs each second here.
+async fn a_label_that_comes_back_asks_again_without_webhooks(backend: Backend) {
+    let (world, stored, number, app) = cancelled(backend).await;
+    world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+    eventually("the reconciler has seen it", async || {
+        stored.store.withdrawn_tickets().await.unwrap().is_empty().then_some(())
+    })
+    .await;
+    world.board.add_label(TRACKER, number, "agent-smith").unwrap();
+    world.ends(TRACKER, number, Lifecycle::Done).await;
     assert!(app.stop().await);
 }

@@ -7,9 +7,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod comments;
 mod failures;
 mod listings;
+mod people;
 mod rig;
 mod transitions;
 

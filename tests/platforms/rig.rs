@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_smith::config::{Credentials, Place, Tracker};
+use agent_smith::config::{Config, Credentials, Env, Live, Place, Project, Tracker};
 use agent_smith::job::{AskedBy, Job, JobLease};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::{Http, Settings};
 use agent_smith::platform::{Listing, Platform, Result, open};
 use agent_smith::sim::board::{Board, LabelRule, NewTicket};
 use agent_smith::sim::{Faults, SimServer, azure_devops, github, gitlab, jira};
-use agent_smith::ticket::{Candidate, PlatformKind, TicketKey};
+use agent_smith::ticket::{Account, Candidate, PlatformKind, TicketKey};
 use tokio::time::Instant;
 
 /// The trigger label of most rows.
@@ -100,6 +100,23 @@ impl Rig {
         Self { board, sim, platform, tracker, kind, settings, id_prefix }
     }
 
+    /// A project on this tracker: `agent-smith` starts `fix-bug`; `security-scan` is known as well.
+    pub(crate) fn project(&self, allowed_actors: Option<Vec<String>>) -> (Config, Arc<Project>) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("agentsmith.yml");
+        let text = "projects: { api: { tickets: { type: GitHub, url: 'https://github.com/o/r' }, github_trigger: \
+                    { pipeline_from_label: { agent-smith: fix-bug } } } }";
+        std::fs::write(&file, text).unwrap();
+        let (live, _problems) = Live::start(&file, Env::from_iter([("GITHUB_TOKEN", "t")])).unwrap();
+        let mut config = Config::clone(&live.current());
+        let mut project = Project::clone(&config.projects["api"]);
+        project.tracker = self.settings.clone();
+        project.trigger.allowed_actors = allowed_actors;
+        let project = Arc::new(project);
+        config.projects.insert("api".to_owned(), Arc::clone(&project));
+        (config, project)
+    }
+
     /// A client of the same tracker with other credentials.
     pub(crate) fn with_token(&self, text: Option<&str>) -> Arc<dyn Platform> {
         let user = self.settings.credentials.as_ref().and_then(|credentials| credentials.user.clone());
@@ -134,6 +151,28 @@ impl Rig {
     /// The platform's identifier of a ticket.
     pub(crate) fn id(&self, number: u64) -> String {
         format!("{}{number}", self.id_prefix)
+    }
+
+    /// Somebody as a delivery of this platform names them.
+    pub(crate) async fn account(&self, login: &str) -> Account {
+        let id = match self.kind {
+            PlatformKind::GitHub => login.to_owned(),
+            PlatformKind::GitLab => self.gitlab_number(login).await,
+            PlatformKind::AzureDevOps => format!("{login}@example.invalid"),
+            PlatformKind::Jira => format!("sim-{login}"),
+        };
+        Account { id, names: vec![login.to_owned()], is_bot: false }
+    }
+
+    /// GitLab tells people apart by a number, which it shows beside what they wrote.
+    async fn gitlab_number(&self, login: &str) -> String {
+        let number = self.board.acting_as(login).open_ticket(self.tracker, NewTicket::titled("who am I?")).unwrap();
+        let path = self.tracker.replace('/', "%2F");
+        let url = format!("{}/projects/{path}/issues/{number}", self.sim.api_url());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(url).header("private-token", "simulated-gitlab-token").send().await.unwrap();
+        let issue: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        issue["author"]["id"].to_string()
     }
 
     /// A right to write to a ticket, good for a minute.

@@ -52,7 +52,13 @@ pub(crate) async fn assert_nothing_left(server: &RedisServer) {
     let mut redis = raw(server).await;
     let keys: BTreeSet<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.expect("keys");
     let permanent = ["{agentsmith:queue:jobs}:epoch", "{agentsmith:queue:jobs}:generation"];
-    let left: Vec<&String> = keys.iter().filter(|key| !permanent.contains(&key.as_str())).collect();
+    let is_last_run = |key: &&String| key.starts_with("{agentsmith:queue:jobs}:last:");
+    for key in keys.iter().filter(is_last_run) {
+        let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.expect("its end");
+        assert!(left > 0, "{key} stays for ever");
+    }
+    let stays = |key: &&String| !permanent.contains(&key.as_str()) && !is_last_run(key);
+    let left: Vec<&String> = keys.iter().filter(stays).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 

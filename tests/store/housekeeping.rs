@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_smith::job::JobState::{Claiming, Queued, Running};
-use agent_smith::store::{QueueCounts, Recorded, Recovered, ReleaseReason, Store};
+use agent_smith::job::{AskedBy, Cause, Job, Verdict, Withdrawal};
+use agent_smith::store::{QueueCounts, Recorded, Recovered, ReleaseReason, Store, Withdrawn};
 
 use agent_smith::ticket::PlatformKind;
 
 use crate::fixture::{
-    LONG, NEVER_WAITED_OUT, SHORT, WOKEN, drain, enqueue, eventually, key, new_job, record, take, take_now,
+    LONG, NEVER_WAITED_OUT, SHORT, WOKEN, drain, enqueue, eventually, key, new_job, record, result, take, take_now,
 };
 
 async fn recover(store: &dyn Store, limit: usize) -> Vec<Recovered> {
@@ -142,4 +143,53 @@ pub(crate) async fn live_jobs_are_found_under_any_project(store: Arc<dyn Store>)
     assert!(store.finish(&running).await.unwrap());
     drain(&*store).await;
     assert_eq!(found("1").await, []);
+}
+
+pub(crate) async fn a_look_tells_where_a_job_stands(store: Arc<dyn Store>) {
+    assert_eq!(store.look(&key("p", "1")).await.unwrap(), None);
+    let claim = new_job("p", "1");
+    assert_eq!(record(&*store, &claim).await, Recorded::New);
+    let look = store.look(&claim.key).await.unwrap().expect("a live job");
+    assert_eq!((&look.job, look.state, look.ahead, look.attempt), (&claim, Claiming, None, 0));
+    assert!(store.publish_claim(&claim).await.unwrap());
+    let second = enqueue(&*store, "p", "2").await;
+    let look = async |job: &Job| store.look(&job.key).await.unwrap().expect("a live job");
+    assert_eq!((look(&claim).await.ahead, look(&second).await.ahead), (Some(0), Some(1)));
+    assert_eq!(look(&second).await.consumer, None);
+
+    let lease = take(&*store, LONG).await;
+    let cancelled = Withdrawal::new(Cause::Cancelled, Some("ann"));
+    assert_eq!(store.withdraw(&claim.key, &cancelled).await.unwrap(), Withdrawn::Stopping);
+    let runs = look(&claim).await;
+    assert_eq!((runs.state, runs.attempt, runs.consumer.as_deref()), (Running, 1, Some("box-1")));
+    assert_eq!((runs.ahead, runs.stop_asked), (None, Some(cancelled)));
+    assert!(runs.since < Duration::from_secs(60), "{:?}", runs.since);
+    assert_eq!(look(&second).await.ahead, Some(0));
+    assert_eq!(drain(&*store).await, ["2"]);
+    assert!(store.release(&lease, ReleaseReason::HandedBack, Duration::from_secs(2)).await.unwrap());
+    let delayed = look(&claim).await;
+    assert_eq!((delayed.state, delayed.ahead), (Queued, None), "it waits for its time");
+    let lease = store.take("box-1", LONG, Duration::from_secs(20)).await.unwrap().expect("due");
+    assert!(store.finish(&lease).await.unwrap());
+    store.forget_withdrawal(&claim.key).await.unwrap();
+}
+
+pub(crate) async fn the_last_result_is_remembered(store: Arc<dyn Store>) {
+    assert_eq!(store.last_run(&key("p", "1")).await.unwrap(), None);
+    for (verdict, pipeline) in [(Verdict::Failed, "fix bug"), (Verdict::Cancelled, "other")] {
+        let job = Job::new(key("p", "1"), pipeline, AskedBy::Comment);
+        assert_eq!(record(&*store, &job).await, Recorded::New);
+        assert!(store.publish_claim(&job).await.unwrap());
+        let lease = take(&*store, LONG).await;
+        store.record_result(&lease, &result(verdict, "said")).await.unwrap();
+        assert!(store.finish(&lease).await.unwrap());
+        let last = store.last_run(&key("p", "1")).await.unwrap().expect("remembered");
+        assert_eq!((last.verdict, last.pipeline.as_str(), &last.run_id), (verdict, pipeline, &job.run_id));
+        assert!(last.ended < Duration::from_secs(60), "{:?}", last.ended);
+    }
+    // One that ends without a result says nothing about the ticket.
+    enqueue(&*store, "p", "1").await;
+    assert_eq!(drain(&*store).await, ["1"]);
+    assert_eq!(store.last_run(&key("p", "1")).await.unwrap().map(|last| last.verdict), Some(Verdict::Cancelled));
+    assert_eq!(store.last_run(&key("q", "1")).await.unwrap(), None);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agent_smith::store::{DeliveryHold, Store};
+use agent_smith::ticket::PlatformKind;
 
 use crate::fixture::{LONG, SHORT, eventually, key};
 
@@ -53,10 +54,14 @@ pub(crate) async fn offers_are_remembered_by_ticket(store: Arc<dyn Store>) {
     let tickets = [key("p", "1"), key("p", "2"), key("q", "1")];
     assert_eq!(store.offered(&tickets).await.unwrap(), [false; 3]);
     assert_eq!(store.offered(&[]).await.unwrap(), [false; 0]);
+    let last = async |project: &str| store.since_last_offer(PlatformKind::GitHub, project, SHORT).await.unwrap();
+    assert_eq!(last("p").await, None);
     store.note_offer(&tickets[1], SHORT).await.unwrap();
     assert_eq!(store.offered(&tickets).await.unwrap(), [false, true, false]);
+    assert!(last("p").await.is_some_and(|ago| ago < SHORT), "a moment ago");
+    assert_eq!(last("q").await, None);
     eventually("the offer is forgotten", || async {
-        (store.offered(&tickets).await.unwrap() == [false; 3]).then_some(())
+        (store.offered(&tickets).await.unwrap() == [false; 3] && last("p").await.is_none()).then_some(())
     })
     .await;
 }

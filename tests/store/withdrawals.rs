@@ -44,6 +44,7 @@ pub(crate) async fn a_job_that_waits_is_dropped_whatever_it_waits_for(store: Arc
         assert_eq!(withdrawn, Withdrawn::Dropped(job.clone()), "with every field");
         assert_eq!(store.withdraw(&job.key, &closed).await.unwrap(), Withdrawn::Nothing);
         assert_eq!(remembered(&*store, &job.key.ticket).await, Some(closed.clone()));
+        assert_eq!(store.withdrawn_tickets().await.unwrap(), std::slice::from_ref(&job.key));
         store.forget_withdrawal(&job.key).await.unwrap();
     }
     assert!(!store.publish_claim(&claim).await.unwrap(), "the claim finds its record gone");

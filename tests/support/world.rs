@@ -10,6 +10,8 @@ use std::time::Duration;
 use agent_smith::app::{App, Options};
 use agent_smith::claim::{ClaimService, Recall, Request};
 use agent_smith::config::{Env, Live};
+use agent_smith::http::webhook::commands::{Outcome, Parts, carry_out};
+use agent_smith::http::webhook::event::CommentSeen;
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::Http;
 use agent_smith::platform::registry::Trackers;
@@ -17,6 +19,7 @@ use agent_smith::sim::SimServer;
 use agent_smith::sim::board::{Board, NewTicket, TicketView};
 use agent_smith::sim::github::{self, SimOptions};
 use agent_smith::store::{Store, Withdrawn};
+use agent_smith::ticket::Account;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -188,7 +191,8 @@ impl World {
     pub fn door(&self, store: Arc<dyn Store>) -> Door {
         let (config, _problems) = Live::start(&self.config_path(), Env::from_iter([("GITHUB_TOKEN", TOKEN)])).unwrap();
         let calls = agent_smith::platform::http::Settings { proxies: false, ..Default::default() };
-        Door { config, trackers: Trackers::new(Http::with(calls).unwrap()), claims: ClaimService::new(store) }
+        let (board, trackers) = (self.board.clone(), Trackers::new(Http::with(calls).unwrap()));
+        Door { board, config, trackers, claims: ClaimService::new(Arc::clone(&store)), store }
     }
 
     /// Opens a ticket with the trigger label.
@@ -231,7 +235,9 @@ impl World {
 
 /// The claim service and what a request to it needs.
 pub struct Door {
+    pub board: Board,
     pub config: Live,
+    pub store: Arc<dyn Store>,
     pub trackers: Trackers,
     pub claims: ClaimService,
 }
@@ -245,6 +251,19 @@ impl Door {
         let request =
             Request { config: &config, project, platform: platform.as_ref(), ticket: &ticket, asked_by: None };
         self.claims.withdraw(&request, recall).await.unwrap()
+    }
+
+    /// Writes a comment as `login`, and hears it as a webhook would. The comment's id, and what became of it.
+    pub async fn comment(&self, tracker: &str, ticket: u64, login: &str, body: &str) -> (u64, Outcome) {
+        let config = self.config.current();
+        let project = &config.projects["api"];
+        let (platform, number) = (self.trackers.of(project).unwrap(), ticket.to_string());
+        let id = self.board.acting_as(login).comment(tracker, ticket, body).unwrap().id;
+        let seen = CommentSeen { id: Some(id.to_string()), body: body.to_owned() };
+        let who = Account { id: login.to_owned(), ..Account::default() };
+        let parts = Parts { config: &config, store: self.store.as_ref(), claims: &self.claims };
+        let outcome = carry_out(&parts, project, platform.as_ref(), &number, Some(&who), &seen).await.unwrap();
+        (id, outcome)
     }
 }
 

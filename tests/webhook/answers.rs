@@ -99,7 +99,7 @@ async fn a_trigger_label_counts_whoever_put_it_there() {
     let hook = start(&world, stored.store.clone(), false).await;
     let number = world.ask(TRACKER, "By our own account");
     // The login that the simulated token belongs to.
-    let by_us = Issue { sender: "agent-smith-bot", ..Issue::labeled(TRACKER, number, "Agent-Smith") };
+    let by_us = Issue { sender: "smith", ..Issue::labeled(TRACKER, number, "Agent-Smith") };
     assert_eq!(hook.send(&by_us.delivery("u-1")).await.said(), (202, "claimed"));
     assert!(hook.app.stop().await);
 }

@@ -7,9 +7,11 @@ mod support;
 
 mod answers;
 mod bodies;
+mod deliveries;
 mod github;
 mod hook;
 mod limits;
+mod people;
 mod races;
 mod redelivery;
 mod routing;

@@ -95,6 +95,7 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
         listener,
     })
     .await?;
+    platforms.register_webhooks(app.address);
     view.introduce(&platforms.pages(), app.address);
     stage.open_first_tickets()?;
     let signal = tokio::select! {

@@ -1,9 +1,14 @@
-//! The four simulated platforms of the demo, with one tracker each, and how the configuration names them.
+//! The four simulated platforms of the demo, with one tracker each, how the configuration names them, and the webhooks that
+//! they send to the server.
+
+use std::net::SocketAddr;
 
 use anyhow::Context;
 
 use crate::sim::board::{Board, LabelRule};
+use crate::sim::hooks::Hook;
 use crate::sim::{SimServer, azure_devops, github, gitlab, jira};
+use crate::ticket::PlatformKind;
 
 /// The GitHub repository.
 pub(super) const SHOP: &str = "acme/shop-api";
@@ -13,6 +18,9 @@ pub(super) const WEBSITE: &str = "acme/website";
 pub(super) const BILLING: &str = "org/billing";
 /// The Jira project's key.
 pub(super) const OPERATIONS: &str = "OPS";
+
+/// What the platforms sign with. Not a secret: everything stays on this machine.
+const WEBHOOK_SECRET: &str = "simulated-webhook-secret";
 
 /// Running faces over one board.
 pub(super) struct Platforms {
@@ -50,9 +58,26 @@ impl Platforms {
         ]
     }
 
-    /// The credentials that the simulated platforms accept, as environment variables.
-    pub(super) fn environment() -> [(&'static str, &'static str); 5] {
+    /// Registers a webhook to the server on each platform, as an operator does there.
+    pub(super) fn register_webhooks(&self, server: SocketAddr) {
+        for (platform, sim, tracker) in [
+            (PlatformKind::GitHub, &self.github, SHOP),
+            (PlatformKind::GitLab, &self.gitlab, WEBSITE),
+            (PlatformKind::AzureDevOps, &self.azure_devops, BILLING),
+            (PlatformKind::Jira, &self.jira, OPERATIONS),
+        ] {
+            let url = format!("http://{server}/webhook/{platform}");
+            sim.hooks().add(Hook::new(tracker, url).secret(WEBHOOK_SECRET));
+        }
+    }
+
+    /// The credentials that the simulated platforms accept and send, as environment variables.
+    pub(super) fn environment() -> [(&'static str, &'static str); 9] {
         [
+            ("GITHUB_WEBHOOK_SECRET", WEBHOOK_SECRET),
+            ("GITLAB_WEBHOOK_TOKEN", WEBHOOK_SECRET),
+            ("AZDO_WEBHOOK_SECRET", WEBHOOK_SECRET),
+            ("JIRA_WEBHOOK_SECRET", WEBHOOK_SECRET),
             ("GITHUB_TOKEN", "simulated-github-token"),
             ("GITLAB_TOKEN", "simulated-gitlab-token"),
             ("AZURE_DEVOPS_TOKEN", "simulated-azure-devops-token"),
@@ -75,7 +100,7 @@ impl Platforms {
             )
         };
         let github =
-            format!("type: GitHub, url: \"https://github.com/{SHOP}\", api_url: \"{}\"", self.github.api_url());
+            format!("type: GitHub, url: \"{}\", api_url: \"{}\"", self.github.page_url(SHOP), self.github.api_url());
         let gitlab = format!("type: GitLab, url: \"{}\", project: {WEBSITE}", self.gitlab.url());
         let azure = format!("type: AzureDevOps, url: \"{}\", project: billing", self.azure_devops.api_url());
         let jira = format!("type: Jira, url: \"{}\", project: {OPERATIONS}", self.jira.url());

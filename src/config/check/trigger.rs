@@ -99,7 +99,30 @@ fn check_trigger(
         assignee_name: assignee_name(raw.assignee_name, platform, spot.child("assignee_name"), desk),
         statuses: statuses(raw.trigger_statuses, platform, spot.child("trigger_statuses"), desk),
         comment_keyword: comment_keyword(raw.comment_keyword, spot.child("comment_keyword"), desk),
+        allowed_actors: allowed_actors(raw.allowed_actors, platform, spot.child("allowed_actors"), desk),
     }
+}
+
+/// Accounts by what cannot be chosen freely: a display name would let an outsider pass for somebody else.
+fn allowed_actors(
+    written: Option<Vec<String>>,
+    platform: PlatformKind,
+    spot: Spot<'_>,
+    desk: &mut Desk<'_, '_>,
+) -> Option<Vec<String>> {
+    let mut actors = Vec::new();
+    for (index, actor) in written?.into_iter().enumerate() {
+        let (actor, at) = (actor.trim().to_owned(), spot.item_span(index));
+        if actor.is_empty() {
+            desk.error(at, "this account is empty");
+        } else if platform == PlatformKind::GitLab && !actor.bytes().all(|b| b.is_ascii_digit()) {
+            let message =
+                format!("GitLab tells accounts apart by their number; write that of `{actor}` from its profile");
+            desk.error(at, message);
+        }
+        actors.push(actor);
+    }
+    Some(actors)
 }
 
 fn assignee_name(

@@ -69,6 +69,11 @@ impl Answer {
         Self::new(StatusCode::OK, "withdrawn", reason).standing()
     }
 
+    /// A command was answered with words on the ticket.
+    pub(super) fn answered(said: impl AsRef<str>) -> Self {
+        Self::new(StatusCode::OK, "answered", said).standing()
+    }
+
     /// There is nothing to do.
     pub(super) fn ignored(reason: impl AsRef<str>) -> Self {
         Self::new(StatusCode::OK, "ignored", reason).standing()
@@ -113,6 +118,11 @@ impl Answer {
     /// True when a job was queued.
     pub(super) fn is_claimed(&self) -> bool {
         self.result == "claimed"
+    }
+
+    /// True when a request was taken back.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.result == "withdrawn"
     }
 
     /// True for 401.

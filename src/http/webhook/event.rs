@@ -30,7 +30,8 @@ pub struct Event {
     pub ticket: String,
     /// What happened: at least one, in the order of the payload.
     pub changes: Vec<Change>,
-    /// Who did it, where the payload says.
+    /// Who did it, where the payload says. The identifier is empty where the payload shows only what somebody chose to
+    /// be called.
     pub actor: Option<Account>,
     /// What the payload shows of the ticket.
     pub seen: Seen,

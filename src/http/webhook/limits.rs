@@ -26,8 +26,6 @@ pub(super) const RENEW_HOLD: Duration = Duration::from_secs(20);
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long an answer is remembered. GitHub keeps its deliveries for redelivery for three days.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(3 * 24 * 60 * 60);
-/// How long an offer is remembered, so that the poll, should it win, knows that the webhook came too.
-pub(super) const OFFER_REMEMBERED: Duration = Duration::from_secs(600);
 /// Levels of JSON. The deepest of the four platforms' deliveries has nine.
 pub(super) const JSON_DEPTH: usize = 64;
 /// Attempts of a claim once the delivery is in the background and nobody waits for it.

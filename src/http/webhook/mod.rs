@@ -4,7 +4,9 @@
 //! route     which platform sent it, what its head must say, the body     sender    telling the platforms apart
 //! verify    whether it may be believed, and for which projects           proof     signatures and secrets themselves
 //! read      bytes to an event, one file per platform                     event     what an event is
-//! handle    what is done about an event: offers and withdrawals          wishes    what an event asks for (pure)
+//! handle    what is asked of whom, once                                  wishes    what an event asks for (pure)
+//! grant     offers to the claim service, withdrawals                     turns     claims of one project in order
+//! commands  `/agent-smith …` in comments
 //! tracker   which configured tracker the payload names                   delivery  each delivery acted on once
 //! answer    status, word and reason                                      limits    every number of this room
 //! ```
@@ -16,8 +18,10 @@
 
 mod answer;
 mod body;
+pub mod commands;
 mod delivery;
 pub mod event;
+mod grant;
 mod handle;
 mod limits;
 mod proof;

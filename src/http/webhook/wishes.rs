@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use super::commands::{listen, spoken_lines};
 use super::event::{Change, CommentSeen, Event};
-use crate::config::Project;
+use crate::config::{Place, Project};
 use crate::lifecycle::{self, Lifecycle};
 use crate::ticket::{Account, Labels};
 
@@ -16,14 +17,31 @@ use crate::ticket::{Account, Labels};
 pub(super) struct Wishes<'e> {
     /// That the request for a run is taken back: it was closed, or is gone, or lost its trigger label.
     pub(super) gone: bool,
+    /// That this may have happened; only the ticket can tell.
+    pub(super) perhaps_gone: bool,
     /// A run, because of a label that is on the ticket or was.
     pub(super) by_label: bool,
     /// A run, because this account is to do it now.
     pub(super) assigned: Option<&'e Account>,
-    /// A run, or something else, because of what this comment says.
-    pub(super) comment: Option<&'e CommentSeen>,
+    /// What this comment asks for: it holds a command.
+    pub(super) command: Option<&'e CommentSeen>,
+    /// A run, because this comment contains the keyword.
+    pub(super) keyword: Option<&'e CommentSeen>,
     /// Why nothing is asked for, when that is so.
     pub(super) nothing: Option<String>,
+}
+
+/// True when it makes a difference whether our own account did it.
+pub(super) fn depend_on_who(event: &Event) -> bool {
+    event.changes.iter().any(|change| match change {
+        Change::LabelsAdded(labels) => {
+            labels.iter().any(|label| Lifecycle::from_label(label) == Some(Lifecycle::Pending))
+        }
+        Change::LabelsRemoved(labels) => {
+            labels.iter().filter_map(|label| Lifecycle::from_label(label)).any(Lifecycle::is_terminal)
+        }
+        _ => false,
+    })
 }
 
 /// What an event asks of the projects on its tracker. `by_us`: whether our own account did it.
@@ -32,7 +50,11 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
     let mut reasons: Vec<String> = Vec::new();
     for change in &event.changes {
         match change {
-            Change::Opened | Change::Reopened | Change::Unnamed => wishes.by_label |= may_ask(event, projects),
+            Change::Opened | Change::Reopened => wishes.by_label |= may_ask(event, projects),
+            Change::Unnamed => {
+                wishes.by_label |= may_ask(event, projects);
+                wishes.perhaps_gone = true;
+            }
             Change::Closed | Change::Deleted => wishes.gone = true,
             Change::LabelsAdded(labels) => wishes.by_label |= asks(labels, projects, event.actor.is_some() && !by_us),
             Change::LabelsRemoved(labels) => {
@@ -41,26 +63,34 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
                 let reset = labels.iter().filter_map(|label| Lifecycle::from_label(label)).any(Lifecycle::is_terminal);
                 wishes.by_label |= reset && event.actor.is_some() && !by_us && may_ask(event, projects);
             }
-            Change::StatusChanged(status) => {
-                let starts = |project: &Arc<Project>| {
-                    !project.trigger.statuses.is_empty() && project.trigger.takes_status(status)
-                };
-                wishes.by_label |= projects.iter().any(starts) && may_ask(event, projects);
-            }
+            Change::StatusChanged(status) => match is_open(projects, status) {
+                Some(true) => wishes.by_label |= may_ask(event, projects),
+                Some(false) => wishes.gone = true,
+                None => wishes.by_label |= may_start(projects, status) && may_ask(event, projects),
+            },
             Change::Assigned(account) => {
                 let named = |project: &Arc<Project>| is_assignee(project, account);
                 wishes.assigned = Some(account).filter(|_| projects.iter().any(named)).or(wishes.assigned);
             }
             Change::Commented(comment) if carries_marker(&comment.body) => {}
-            Change::Commented(comment) => wishes.comment = Some(comment),
+            Change::Commented(comment) if holds_command(projects, comment) => wishes.command = Some(comment),
+            Change::Commented(comment) => {
+                let asks = projects.iter().any(|project| has_keyword(project, comment));
+                wishes.keyword = Some(comment).filter(|_| asks).or(wishes.keyword);
+            }
         }
         reasons.push(why_nothing(change, by_us));
     }
-    if event.seen.open == Some(false) {
-        (wishes.by_label, wishes.assigned) = (false, None);
+    let status = event.seen.status.as_deref();
+    let open = event.seen.open.or_else(|| is_open(projects, status?));
+    if open == Some(false) {
+        // A command may be about what was before.
+        (wishes.by_label, wishes.assigned, wishes.keyword) = (false, None, None);
         reasons.push("the ticket is closed".to_owned());
     }
-    let asks = wishes.by_label || wishes.gone || wishes.assigned.is_some() || wishes.comment.is_some();
+    let by_comment = wishes.command.is_some() || wishes.keyword.is_some();
+    let gone = wishes.gone || wishes.perhaps_gone;
+    let asks = wishes.by_label || gone || wishes.assigned.is_some() || by_comment;
     reasons.dedup();
     Wishes { nothing: (!asks).then(|| reasons.join("; ")), ..wishes }
 }
@@ -70,10 +100,37 @@ pub(super) fn is_assignee(project: &Project, account: &Account) -> bool {
     project.trigger.assignee_name.as_deref().is_some_and(|name| account.is_called(name))
 }
 
+/// True when the author says the project's keyword, in any case: quotes and code are not what they say.
+pub(super) fn has_keyword(project: &Project, comment: &CommentSeen) -> bool {
+    let Some(keyword) = project.trigger.comment_keyword.as_deref().map(str::to_lowercase) else { return false };
+    let spoken = spoken_lines(project.tracker.platform(), &comment.body);
+    spoken.iter().any(|line| line.to_lowercase().contains(&keyword))
+}
+
+fn holds_command(projects: &[Arc<Project>], comment: &CommentSeen) -> bool {
+    let platform = projects.first().map(|project| project.tracker.platform());
+    platform.is_some_and(|platform| listen(platform, &comment.body).is_some())
+}
+
 /// True when labels that came ask for a run: a trigger label, whoever added it, or Pending, when a person did.
 fn asks(labels: &[String], projects: &[Arc<Project>], by_a_person: bool) -> bool {
     let pending = |label: &String| Lifecycle::from_label(label) == Some(Lifecycle::Pending);
     labels.iter().any(|label| is_trigger(label, projects) || (by_a_person && pending(label)))
+}
+
+/// Whether a status counts as not finished, where the configuration says that.
+fn is_open(projects: &[Arc<Project>], status: &str) -> Option<bool> {
+    match &projects.first()?.tracker.place {
+        Place::AzureDevOps { open_states, .. } => {
+            Some(open_states.iter().any(|open| open.to_lowercase() == status.to_lowercase()))
+        }
+        _ => None,
+    }
+}
+
+/// True when the status is one that a project waits for.
+fn may_start(projects: &[Arc<Project>], status: &str) -> bool {
+    projects.iter().map(|project| &project.trigger).any(|it| !it.statuses.is_empty() && it.takes_status(status))
 }
 
 /// True unless the payload shows that no label on the ticket asks for a run.
@@ -120,7 +177,8 @@ fn why_nothing(change: &Change, by_us: bool) -> String {
         Change::Opened | Change::Reopened | Change::Unnamed => "the ticket carries no trigger label".to_owned(),
         Change::StatusChanged(_) => "no change to one of trigger_statuses with a trigger label".to_owned(),
         Change::Assigned(_) => "the assignee is not assignee_name".to_owned(),
-        Change::Commented(_) => "the comment is our own".to_owned(),
+        Change::Commented(comment) if carries_marker(&comment.body) => "the comment is our own".to_owned(),
+        Change::Commented(_) => "the comment holds neither a command nor comment_keyword".to_owned(),
         Change::Closed | Change::Deleted => "the ticket is closed".to_owned(),
     }
 }
@@ -128,3 +186,6 @@ fn why_nothing(change: &Change, by_us: bool) -> String {
 fn is_lifecycle(label: &str) -> bool {
     label.to_lowercase().starts_with(lifecycle::PREFIX)
 }
+
+#[cfg(test)]
+mod tests;

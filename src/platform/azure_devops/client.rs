@@ -14,16 +14,18 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use url::Url;
 
 use super::versions::{Api, Versions, is_too_new};
 use crate::config;
-use crate::job::WriteRight;
+use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
+use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
 use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
+use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 
 /// Source: Microsoft, "Rate and usage limits": first answers are delayed and name a wait, then they are 429 with
 /// TF400733, which older servers send with other statuses.
@@ -65,6 +67,8 @@ pub struct AzureDevOps {
     seen: Mutex<HashMap<u64, Seen>>,
     /// What the server calls the project, when that is not what the configuration says.
     pub(super) also_called: Mutex<Option<String>>,
+    /// Who the token belongs to, once it was asked.
+    me: OnceCell<Account>,
     /// GUID and name of the project, once the server has told.
     pub(super) identity: Mutex<Option<(String, String)>>,
 }
@@ -142,6 +146,7 @@ impl AzureDevOps {
             versions: Versions::default(),
             seen: Mutex::default(),
             also_called: Mutex::default(),
+            me: OnceCell::new(),
             identity: Mutex::default(),
         })
     }
@@ -162,7 +167,7 @@ impl AzureDevOps {
             if !self.versions.lower(request.api, place) {
                 return match request.api {
                     Api::Comments => Ok(no_such_api()),
-                    Api::Released => Ok(answer),
+                    Api::Released | Api::Connection => Ok(answer),
                 };
             }
         }
@@ -305,6 +310,22 @@ impl Platform for AzureDevOps {
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
         self.write_comment(right, comment).await
+    }
+
+    async fn me(&self) -> Result<Account> {
+        self.me.get_or_try_init(|| self.read_me()).await.cloned()
+    }
+
+    async fn may_write(&self, who: &Account, _ticket: &str) -> Result<bool> {
+        Err(self.cannot_tell_who_may_write(who))
+    }
+
+    async fn react(&self, _to: &Entitled, _place: (&str, &str), _reaction: Reaction) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
     }
 }
 

@@ -20,6 +20,7 @@
 //!   last id.
 
 mod access;
+mod account;
 mod client;
 mod comment;
 mod html;

@@ -6,6 +6,40 @@ use serde::Deserialize;
 use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
 
+/// Who the credentials belong to.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConnectionData {
+    pub(super) authenticated_user: ConnectedUser,
+}
+
+/// An identity.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConnectedUser {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) provider_display_name: Option<String>,
+    #[serde(default)]
+    pub(super) properties: IdentityProperties,
+}
+
+/// What an identity is known by besides.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct IdentityProperties {
+    /// The unique name: an e-mail address in the cloud, `DOMAIN\user` on a server.
+    #[serde(default)]
+    pub(super) account: Option<IdentityProperty>,
+}
+
+/// One property, in the form that names its type.
+#[derive(Debug, Deserialize)]
+pub(super) struct IdentityProperty {
+    #[serde(rename = "$value")]
+    pub(super) value: String,
+}
+
 /// The answer to a query: ids, whatever was selected.
 #[derive(Debug, Deserialize)]
 pub(super) struct QueryResult {

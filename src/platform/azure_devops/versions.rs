@@ -16,13 +16,20 @@ const RELEASED: [&str; 6] = ["7.1", "7.0", "6.0", "5.1", "5.0", "4.1"];
 /// write. Source: Microsoft, "Comments - Add" of each version.
 const COMMENTS: [&str; 4] = ["7.1-preview.4", "7.0-preview.3", "6.0-preview.3", "5.1-preview.3"];
 
+/// Who the credentials belong to: never released either, of the same place as the released ones. Source: Microsoft,
+/// "Connection Data".
+const CONNECTION: [&str; RELEASED.len()] =
+    ["7.1-preview.1", "7.0-preview.1", "6.0-preview.1", "5.1-preview.1", "5.0-preview.1", "4.1-preview.1"];
+
 /// Which API a request belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
-    /// Everything but comments.
+    /// Everything that is not named below.
     Released,
     /// Comments.
     Comments,
+    /// Who the credentials belong to.
+    Connection,
 }
 
 /// What is known of the server.
@@ -42,6 +49,7 @@ impl Versions {
                 let place = released.max(self.comments.load(Ordering::Relaxed));
                 COMMENTS.get(place).map(|version| (place, *version))
             }
+            Api::Connection => Some((released, CONNECTION[released])),
         }
     }
 
@@ -50,6 +58,7 @@ impl Versions {
         let (known, count) = match api {
             Api::Released => (&self.released, RELEASED.len()),
             Api::Comments => (&self.comments, COMMENTS.len()),
+            Api::Connection => (&self.released, CONNECTION.len()),
         };
         if api == Api::Comments || place + 1 < count {
             known.fetch_max(place + 1, Ordering::Relaxed);

@@ -13,15 +13,17 @@ use http::header::{ACCEPT, AUTHORIZATION, IF_NONE_MATCH, USER_AGENT};
 use http::{HeaderValue, Method};
 use octocrab::Octocrab;
 use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::pages::PageCache;
 use crate::config;
-use crate::job::WriteRight;
+use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
+use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
 use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
+use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 
 /// Source: GitHub, "Rate limits for the REST API": over a limit the answer is 403 or 429; a 403 that is about limits
 /// names a wait, has no calls left, or says so in its message ("abuse" on old Enterprise servers).
@@ -53,6 +55,8 @@ pub struct GitHub {
     pub(super) pages: PageCache,
     /// Lifecycle labels that the repository is known to have.
     pub(super) known_labels: Mutex<HashSet<Lifecycle>>,
+    /// Who the token belongs to, once it was asked.
+    me: OnceCell<Account>,
 }
 
 /// The token is not shown, nor what holds it.
@@ -118,6 +122,7 @@ impl GitHub {
             base,
             pages: PageCache::default(),
             known_labels: Mutex::default(),
+            me: OnceCell::new(),
         })
     }
 
@@ -201,6 +206,22 @@ impl Platform for GitHub {
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
         self.write_comment(right, comment).await
+    }
+
+    async fn me(&self) -> Result<Account> {
+        self.me.get_or_try_init(|| self.read_me()).await.cloned()
+    }
+
+    async fn may_write(&self, who: &Account, _ticket: &str) -> Result<bool> {
+        self.role_allows_writing(who).await
+    }
+
+    async fn react(&self, _to: &Entitled, (ticket, comment): (&str, &str), reaction: Reaction) -> Result<bool> {
+        self.write_reaction(&Spoken::about(self.kind(), ticket), comment, reaction).await
+    }
+
+    async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
     }
 }
 

@@ -12,6 +12,7 @@
 //! * Paging follows `next` links by their path and query only, so that the token never goes to another host.
 
 mod access;
+mod account;
 mod client;
 mod comment;
 mod labels;

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::super::http::Answer;
 use crate::platform::{Error, Result};
-use crate::ticket::Labels;
+use crate::ticket::{Account, Labels};
 
 /// An element of a listing. The body is left out: it is the bulk of an answer.
 #[derive(Debug, Deserialize)]
@@ -56,6 +56,27 @@ impl Label {
 /// The labels as a set.
 pub(super) fn label_set(labels: Vec<Label>) -> Labels {
     labels.into_iter().map(Label::into_name).collect()
+}
+
+/// Somebody with an account.
+#[derive(Debug, Deserialize)]
+pub(super) struct Login {
+    pub(super) login: String,
+    /// `User`, `Bot`, and for others who cannot have a token.
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+}
+
+impl Login {
+    pub(super) fn account(self) -> Account {
+        Account { id: self.login, names: Vec::new(), is_bot: self.kind == "Bot" }
+    }
+}
+
+/// What somebody may do in a repository.
+#[derive(Debug, Deserialize)]
+pub(super) struct Role {
+    pub(super) permission: String,
 }
 
 /// A comment. GitHub omits nothing, but an empty body may be null.

@@ -12,15 +12,17 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method};
 use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::spellings::Spellings;
 use crate::config;
-use crate::job::WriteRight;
+use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
+use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack};
 use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
+use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 
 /// Source: GitLab, "User and IP rate limits": over a limit the answer is 429. An address that is blocked, after too
 /// many failed logins for example, is answered 403 with the bare word `Forbidden`; a 403 about rights is JSON.
@@ -49,6 +51,8 @@ pub struct GitLab {
     pub(super) spellings: Spellings,
     /// Lifecycle labels that the project is known to have.
     pub(super) known_labels: Mutex<HashSet<Lifecycle>>,
+    /// Who the token belongs to, once it was asked.
+    me: OnceCell<Account>,
 }
 
 /// The token is not shown, nor what holds it.
@@ -97,6 +101,7 @@ impl GitLab {
             web_url: without_credentials(&tracker.web_url),
             spellings: Spellings::default(),
             known_labels: Mutex::default(),
+            me: OnceCell::new(),
         })
     }
 
@@ -169,6 +174,22 @@ impl Platform for GitLab {
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
         self.write_comment(right, comment).await
+    }
+
+    async fn me(&self) -> Result<Account> {
+        self.me.get_or_try_init(|| self.read_me()).await.cloned()
+    }
+
+    async fn may_write(&self, who: &Account, _ticket: &str) -> Result<bool> {
+        self.role_allows_writing(who).await
+    }
+
+    async fn react(&self, _to: &Entitled, (ticket, comment): (&str, &str), reaction: Reaction) -> Result<bool> {
+        self.write_reaction(&Spoken::about(self.kind(), ticket), comment, reaction).await
+    }
+
+    async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
     }
 }
 

@@ -14,6 +14,7 @@
 //! * The token is in one header, marked sensitive, and goes to the host of the API base only.
 
 mod access;
+mod account;
 mod client;
 mod comment;
 mod harmless;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
+use crate::ticket::Account;
 
 /// An element of a listing. The description is left out: it is the bulk of an answer.
 #[derive(Debug, Deserialize)]
@@ -46,6 +47,29 @@ impl Issue {
 /// True for `opened`, and for `reopened`, which servers before 9.5 had.
 pub(super) fn is_open(state: &str) -> bool {
     matches!(state, "opened" | "reopened")
+}
+
+/// Somebody with an account.
+#[derive(Debug, Deserialize)]
+pub(super) struct User {
+    pub(super) id: u64,
+    pub(super) username: String,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) bot: bool,
+}
+
+impl User {
+    pub(super) fn account(self) -> Account {
+        Account { id: self.id.to_string(), names: vec![self.username, self.name], is_bot: self.bot }
+    }
+}
+
+/// Somebody with a role in a project.
+#[derive(Debug, Deserialize)]
+pub(super) struct Member {
+    pub(super) access_level: u64,
 }
 
 /// A comment.

@@ -10,6 +10,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use url::Url;
 
@@ -17,11 +18,12 @@ use super::deployment::{Deployment, Site};
 use super::sayings::is_from_jira;
 use super::turns::Turns;
 use crate::config;
-use crate::job::WriteRight;
+use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
+use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
 use crate::platform::{Access, Comment, Error, Listing, Platform, Result};
-use crate::ticket::{Candidate, Labels, PlatformKind, Ticket};
+use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 
 /// What `RateLimit-Reason` says of the limit on writes to one issue. Source: Atlassian, "Rate limiting".
 const ONE_ISSUE: &str = "jira-per-issue-on-write";
@@ -50,6 +52,8 @@ pub struct Jira {
     /// When the site last said who the token is.
     pub(super) identified_at: Mutex<Option<Instant>>,
     pub(super) turns: Turns,
+    /// Who the token belongs to, once it was asked.
+    me: OnceCell<Account>,
 }
 
 /// The credentials are not shown, nor what holds them.
@@ -120,6 +124,7 @@ impl Jira {
             site: Site::new(base),
             identified_at: Mutex::default(),
             turns: Turns::default(),
+            me: OnceCell::new(),
         })
     }
 
@@ -255,6 +260,22 @@ impl Platform for Jira {
 
     async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
         self.write_comment(right, comment).await
+    }
+
+    async fn me(&self) -> Result<Account> {
+        self.me.get_or_try_init(|| self.read_me()).await.cloned()
+    }
+
+    async fn may_write(&self, who: &Account, ticket: &str) -> Result<bool> {
+        self.may_edit(who, ticket).await
+    }
+
+    async fn react(&self, _to: &Entitled, _place: (&str, &str), _reaction: Reaction) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
     }
 }
 

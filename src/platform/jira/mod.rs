@@ -13,15 +13,16 @@
 //!   printed has no effect in both.
 //!
 //! ```text
-//! list · read · labels · comment · access    the calls
-//! identity · refusal                         who the token is, what a refusal means
-//! client · deployment · detect               how a request is made, and to which version
-//! write · turns                              when an issue may be written
-//! models · jql · sayings                     what goes over the wire
-//! markdown -> adf · wiki    plain_text       formats
+//! list · read · labels · comment · access · account    the calls
+//! identity · refusal                                   who the token is, what a refusal means
+//! client · deployment · detect                         how a request is made, and to which version
+//! write · turns                                        when an issue may be written
+//! models · jql · sayings                               what goes over the wire
+//! markdown -> adf · wiki    plain_text                 formats
 //! ```
 
 mod access;
+mod account;
 mod adf;
 mod client;
 mod comment;

@@ -10,6 +10,25 @@ use serde_json::Value;
 use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
 
+/// Somebody with an account. Cloud tells accounts apart by `accountId`, Data Center by `name`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct User {
+    #[serde(default)]
+    pub(super) account_id: Option<String>,
+    /// `atlassian`, `customer`, or `app` for a program.
+    #[serde(default)]
+    pub(super) account_type: Option<String>,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) key: Option<String>,
+    #[serde(default)]
+    pub(super) display_name: Option<String>,
+    #[serde(default)]
+    pub(super) email_address: Option<String>,
+}
+
 /// A page of a search in version 3. The last one has no token; `isLast` is known to lie and is not looked at.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,6 +13,7 @@ pub(super) struct Face {
     pub(super) board: Board,
     pub(super) faults: Faults,
     pub(super) token: Arc<str>,
+    pub(super) login: Arc<str>,
     pub(super) prefix: Arc<str>,
     /// State of an open ticket, and of a closed one.
     pub(super) states: (Arc<str>, Arc<str>),

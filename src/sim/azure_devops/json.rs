@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::located::Located;
 use super::tags::joined;
 use crate::sim::board::{Comment, TicketView};
+use crate::sim::people::number_of;
 
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -16,12 +17,13 @@ pub(super) fn guid(id: u64) -> String {
     format!("a9e27f5c-0000-4000-8000-{id:012x}")
 }
 
-fn identity(name: &str, collection: &str) -> Value {
+/// Somebody.
+pub(super) fn identity(name: &str, collection: &str) -> Value {
     json!({
         "displayName": name,
-        "url": format!("{collection}/_apis/Identities/{}", guid(1)),
+        "url": format!("{collection}/_apis/Identities/{}", guid(number_of(name))),
         "_links": { "avatar": { "href": format!("{collection}/_apis/GraphProfile/MemberAvatars/{name}") } },
-        "id": guid(1),
+        "id": guid(number_of(name)),
         "uniqueName": format!("{name}@example.invalid"),
         "imageUrl": format!("{collection}/_apis/GraphProfile/MemberAvatars/{name}"),
         "descriptor": format!("aad.{name}"),

@@ -32,6 +32,11 @@ pub(super) struct Organization {
 }
 
 impl Located {
+    /// The project `tracker`, for what is said of it without a request.
+    pub(super) fn of(face: Face, tracker: TrackerView, caller: Caller, version: Version) -> Self {
+        Self { face, tracker, caller, version, params: HashMap::new() }
+    }
+
     /// The project's name, without the organization.
     pub(super) fn project(&self) -> &str {
         self.tracker.name.split_once('/').map_or("", |(_, project)| project)
@@ -65,9 +70,8 @@ impl Organization {
     /// The project that the tracker `name` is, for the shapes of answers.
     pub(super) fn at(&self, name: &str) -> Option<Located> {
         let tracker = self.face.board.tracker(name)?;
-        let (face, caller, params) = (self.face.clone(), self.caller.clone(), HashMap::new());
         let version = Version { number: self.face.newest, is_preview: false };
-        Some(Located { face, tracker, caller, version, params })
+        Some(Located::of(self.face.clone(), tracker, self.caller.clone(), version))
     }
 
     /// The projects that the caller may see.

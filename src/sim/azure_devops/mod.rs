@@ -12,6 +12,7 @@
 //! query      the operation that runs a query      wiql · eval    the query language, and what it finds
 //! items      read, batch      patch    JSON Patch with `test /rev`      tags    one string, many tags
 //! comments   comments, and the history they leave      projects    what a project is called now
+//! hooks      the deliveries of service hooks
 //! face       what all of them share      json    the shapes      problem    the errors
 //! ```
 //!
@@ -21,6 +22,7 @@ mod comments;
 mod eval;
 mod face;
 mod guard;
+mod hooks;
 mod items;
 mod json;
 mod located;

@@ -1,15 +1,45 @@
-//! A project: what it is called now.
+//! A project: what it is called now; and who calls.
 
 use std::collections::HashMap;
 
-use axum::Json;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::json;
 
+use super::guard::Version;
 use super::json::{guid, time};
 use super::located::Organization;
 use super::problem::Problem;
+use crate::sim::people::number_of;
+
+/// Who the credentials belong to. Never released, so that it wants a preview version. Source: Microsoft, "Connection
+/// Data".
+pub(super) async fn connection(
+    organization: Organization,
+    Extension(version): Extension<Version>,
+) -> Result<Response, Problem> {
+    if !version.is_preview {
+        let message = "The requested version of the resource is under preview. The -preview flag must be supplied.";
+        return Err(Problem::bad_request("VssInvalidPreviewVersionException", message));
+    }
+    let login = &organization.face.login;
+    let user = json!({
+        "id": guid(number_of(login)),
+        "descriptor": format!("Microsoft.IdentityModel.Claims.ClaimsIdentity;{login}@example.invalid"),
+        "subjectDescriptor": format!("aad.{login}"),
+        "providerDisplayName": &**login,
+        "isActive": true,
+        "properties": { "Account": { "$type": "System.String", "$value": format!("{login}@example.invalid") } },
+    });
+    let data = json!({
+        "authenticatedUser": user,
+        "authorizedUser": user,
+        "instanceId": guid(1),
+        "deploymentType": "hosted",
+    });
+    Ok(Json(data).into_response())
+}
 
 /// By name or id. A former name finds it only with `includeHistory`. Source: Microsoft, "Projects - Get".
 pub(super) async fn read(

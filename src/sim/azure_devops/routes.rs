@@ -10,10 +10,12 @@ use url::form_urlencoded::byte_serialize;
 
 use super::face::Face;
 use super::guard::{SignIn, guard};
+use super::hooks::dialect;
 use super::problem::Problem;
 use super::{comments, items, patch, projects, query};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::hooks::Hooks;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
 use crate::sim::server::{Paths, SimServer};
@@ -90,6 +92,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         board: board.acting_as(&options.login),
         faults: faults.clone(),
         token: options.token.into(),
+        login: options.login.into(),
         prefix: "".into(),
         states: (options.states.0.into(), options.states.1.into()),
         newest: options.newest,
@@ -99,6 +102,8 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         may_create_tags: options.may_create_tags,
         contains_parts: options.contains_parts,
     };
+    // Links in deliveries lead to the prefix, where there is one.
+    let hooks = Hooks::new(board.clone(), dialect(Face { prefix: options.prefix.as_str().into(), ..face.clone() }));
     let pages = pages::router(board, PAGES);
     let at_root = api().route_layer(middleware::from_fn_with_state(face.clone(), guard)).with_state(face.clone());
     let mut router = Router::new().merge(at_root).merge(pages);
@@ -112,7 +117,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
     let api = format!("{}/{}", options.prefix, encoded(&options.organization));
-    SimServer::start(options.port, router, faults, Paths { api, page: PAGES.tracker }).await
+    SimServer::start(options.port, router, faults, hooks, Paths { api, page: PAGES.tracker }).await
 }
 
 /// Where Azure DevOps has its pages.
@@ -138,6 +143,7 @@ fn api() -> Router<Face> {
     let project = "/{owner}/{repo}/_apis/wit";
     let mut routes = Router::new()
         .route("/{owner}/_apis/projects/{project}", get(projects::read))
+        .route("/{owner}/_apis/connectionData", get(projects::connection))
         .route(&format!("{project}/wiql"), post(query::run))
         .route(&format!("{project}/workitemsbatch"), post(items::batch));
     // Azure DevOps does not mind the case; both are documented.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::happening::Listener;
 use super::model::{BoardError, Comment, Event, LabelDef, LabelRule, NewTicket, TicketView, TrackerView, What};
 use super::query::{Page, Query};
 use super::state::State;
@@ -99,6 +100,11 @@ impl Board {
     /// When there is no such tracker or the new name is taken.
     pub fn move_tracker(&self, from: &str, to: &str) -> Result<(), BoardError> {
         self.write(|writer| writer.rename_tracker(from, to))
+    }
+
+    /// Everything that is written to tickets from now on, write by write, in order.
+    pub(in crate::sim) fn listen(&self) -> Listener {
+        self.lock().told.listen()
     }
 
     /// Makes listings show the tracker as it is now, whatever is written afterwards, until they are thawed: the lag
@@ -349,14 +355,15 @@ impl Board {
     }
 
     /// A panic inside the mutex is a bug of ours; what it guards is still the best there is to look at.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write<T>(&self, act: impl FnOnce(&mut Writer<'_>) -> Result<T, BoardError>) -> Result<T, BoardError> {
+    pub(super) fn write<T>(&self, act: impl FnOnce(&mut Writer<'_>) -> Result<T, BoardError>) -> Result<T, BoardError> {
         let (outcome, seq) = {
             let mut state = self.lock();
             let outcome = act(&mut Writer { state: &mut state, actor: &self.actor });
+            state.tell();
             (outcome, state.seq)
         };
         self.shared.version.send_if_modified(|version| {

@@ -5,6 +5,8 @@
 //! as a person; a face acts through [`Board::acting_as`] with the login its token belongs to.
 
 mod handle;
+mod happening;
+mod members;
 mod model;
 mod query;
 mod state;
@@ -12,6 +14,8 @@ mod wait;
 mod writes;
 
 pub use handle::Board;
+pub(in crate::sim) use happening::{Happening, Listener};
+pub use members::{Reaction, Role};
 pub use model::{
     BoardError, Comment, Event, LabelDef, LabelRule, MAX_COMMENT_CHARS, MAX_LABEL_CHARS, MAX_TITLE_CHARS, NewTicket,
     TicketView, TrackerView, What,

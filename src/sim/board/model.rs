@@ -190,6 +190,8 @@ pub enum What {
     LabelCreated(String),
     /// A comment was written; its id.
     Commented(u64),
+    /// Somebody reacted to a comment; its id.
+    Reacted(u64),
     /// The title changed.
     TitleSet,
     /// The description changed.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::happening::{Happening, Told};
+use super::members::{Reaction, Role};
 use super::model::{
     BoardError, Comment, Event, LabelDef, LabelRule, MAX_EVENTS, MAX_TICKETS, MAX_TRACKERS, TicketView, TrackerView,
     What,
@@ -74,6 +76,9 @@ pub(super) struct Tracker {
     /// Set while listings are frozen: what they show.
     pub(super) frozen: Option<Vec<TicketRecord>>,
     pub(super) history: VecDeque<Event>,
+    /// By login in lower case.
+    pub(super) members: BTreeMap<String, Role>,
+    pub(super) reactions: Vec<Reaction>,
     pub(super) created_at: DateTime<Utc>,
 }
 
@@ -116,6 +121,8 @@ pub(super) struct State {
     trackers: BTreeMap<u64, Tracker>,
     /// Every name any tracker has or had, in lower case.
     names: HashMap<String, u64>,
+    /// Who is told of every write, and what is to be told.
+    pub(super) told: Told,
 }
 
 impl State {
@@ -169,6 +176,8 @@ impl State {
             slots: BTreeMap::new(),
             frozen: None,
             history: VecDeque::new(),
+            members: BTreeMap::new(),
+            reactions: Vec::new(),
             created_at: Utc::now(),
         };
         self.trackers.insert(id, tracker);
@@ -199,10 +208,37 @@ impl State {
         }
     }
 
+    /// Keeps how a ticket looked that is about to go, for whoever is told that it went.
+    pub(super) fn remember_last_look(&mut self, tracker: &str, number: u64) {
+        if let (Ok(held), Ok(ticket)) = (self.tracker(tracker), self.ticket(tracker, number)) {
+            let (id, view) = (held.id, ticket.view());
+            self.told.keep_last_look(id, view);
+        }
+    }
+
+    /// Tells the listeners what was written since the last time.
+    pub(super) fn tell(&mut self) {
+        for (tracker, number, events, last_look) in self.told.take() {
+            let Some(tracker) = self.trackers.get(&tracker) else { continue };
+            let here = tracker.slots.get(&number).and_then(|slot| match slot {
+                Slot::Here(record) => Some(record.view()),
+                Slot::Deleted | Slot::Transferred { .. } => None,
+            });
+            let Some(ticket) = here.or(last_look) else { continue };
+            let happening = Happening { tracker: tracker.view(), ticket, events };
+            self.told.tell(&happening);
+        }
+    }
+
     /// Writes down what happened and marks the ticket as changed. Every change ends here.
     pub(super) fn record(&mut self, actor: &str, tracker: &str, ticket: Option<u64>, what: What) {
         self.seq += 1;
         let (seq, at) = (self.seq, Utc::now());
+        if let (Ok(tracker), Some(number)) = (self.tracker(tracker), ticket) {
+            let event = Event { seq, at, actor: actor.to_owned(), ticket, what: what.clone() };
+            let id = tracker.id;
+            self.told.note(id, number, event);
+        }
         let Ok(tracker) = self.tracker_mut(tracker) else { return };
         if tracker.history.len() == MAX_EVENTS {
             tracker.history.pop_front();

@@ -126,6 +126,7 @@ impl Writer<'_> {
 
     pub(super) fn delete(&mut self, tracker: &str, number: u64) -> Result<(), BoardError> {
         self.state.ticket(tracker, number)?;
+        self.state.remember_last_look(tracker, number);
         self.state.tracker_mut(tracker)?.slots.insert(number, Slot::Deleted);
         self.record(tracker, Some(number), What::Deleted);
         Ok(())
@@ -139,6 +140,7 @@ impl Writer<'_> {
         self.check_labels(to, &names)?;
         let moved = TicketRecord { number: new_number, labels: Vec::new(), ..old };
         self.state.tracker_mut(to)?.slots.insert(new_number, Slot::Here(Box::new(moved)));
+        self.state.remember_last_look(tracker, number);
         let left = Slot::Transferred { to: to_id, number: new_number };
         self.state.tracker_mut(tracker)?.slots.insert(number, left);
         self.record(tracker, Some(number), What::Transferred { to: to.to_owned(), number: new_number });

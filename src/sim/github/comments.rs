@@ -22,6 +22,29 @@ pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Result<Respo
     Ok(params.counted_page(&comments, &path, |comment| json::comment(comment, &ticket, &at)))
 }
 
+/// The reactions that there are. Source: GitHub REST, "Create reaction for an issue comment".
+const REACTIONS: [&str; 8] = ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
+
+/// 200 when the caller has reacted so before.
+pub(super) async fn react(at: Located, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+    let content = text(&body, "content")?.unwrap_or_default();
+    if !REACTIONS.contains(&content.as_str()) {
+        return Err(Problem::invalid_field("Reaction", "content", "invalid"));
+    }
+    let comment: u64 = at.param("comment").parse().map_err(|_| Problem::not_found())?;
+    let is_new = at.board.react(at.name(), comment, &content).map_err(|_| Problem::not_found())?;
+    let by = at.caller.login.clone().unwrap_or_default();
+    let reaction = serde_json::json!({
+        "id": comment,
+        "node_id": json::node_id("REA", comment),
+        "user": json::user(&by, &at.caller),
+        "content": content,
+        "created_at": json::time(chrono::Utc::now()),
+    });
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(reaction)).into_response())
+}
+
 /// Anybody who can see the ticket may comment.
 pub(super) async fn write(at: Located, JsonBody(body): JsonBody) -> Result<Response, Problem> {
     let ticket = at.ticket()?;

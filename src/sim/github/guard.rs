@@ -17,10 +17,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::face::Face;
 use super::problem::Problem;
+use crate::sim::people::number_of;
 use crate::sim::quota::QuotaView;
-
-/// The id that every login has: nothing depends on it.
-pub(super) const USER_ID: u64 = 4_711;
 
 /// The versions of the API that are served; any other is gone.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
@@ -90,7 +88,7 @@ fn admit(face: &Face, method: &Method, headers: &HeaderMap, is_free: bool) -> Re
         && quota.remaining() == 0
     {
         let status = StatusCode::from_u16(quota.refusal_status).unwrap_or(StatusCode::FORBIDDEN);
-        return refuse(status, &format!("API rate limit exceeded for user ID {}.", USER_ID));
+        return refuse(status, &format!("API rate limit exceeded for user ID {}.", number_of(&face.login)));
     }
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     if !is_read && headers.keys().any(|name| name.as_str().starts_with("if-")) {

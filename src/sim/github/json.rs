@@ -8,9 +8,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
-use super::guard::{Caller, USER_ID};
+use super::guard::Caller;
 use super::located::Located;
 use crate::sim::board::{Comment, LabelDef, TicketView};
+use crate::sim::people::number_of;
 
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -22,10 +23,11 @@ pub(super) fn node_id(kind: &str, id: u64) -> String {
 
 pub(super) fn user(login: &str, caller: &Caller) -> Value {
     let url = format!("{}/users/{login}", caller.api);
+    let id = number_of(login);
     json!({
         "login": login,
-        "id": USER_ID,
-        "node_id": node_id("U", USER_ID),
+        "id": id,
+        "node_id": node_id("U", id),
         "avatar_url": format!("{}/{login}.png", caller.origin),
         "gravatar_id": "",
         "url": url,
@@ -39,7 +41,8 @@ pub(super) fn user(login: &str, caller: &Caller) -> Value {
         "repos_url": format!("{url}/repos"),
         "events_url": format!("{url}/events{{/privacy}}"),
         "received_events_url": format!("{url}/received_events"),
-        "type": "User",
+        // The account of an app is a program.
+        "type": if login.ends_with("[bot]") { "Bot" } else { "User" },
         "user_view_type": "public",
         "site_admin": false,
     })

@@ -27,6 +27,11 @@ pub(super) struct Located {
 }
 
 impl Located {
+    /// The repository `tracker`, for what is said of it without a request.
+    pub(super) fn of(tracker: TrackerView, caller: Caller, board: Board) -> Self {
+        Self { tracker, caller, board, params: HashMap::new(), rest: String::new() }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.tracker.name
     }

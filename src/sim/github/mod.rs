@@ -8,6 +8,7 @@
 //! guard      what every call passes: user agent, version, credentials, quota, conditions, ETag
 //! located    owner/repository or id in the path -> tracker, or 404, 301, 307
 //! issues · labels · comments · repository · account    the operations
+//! hooks      the deliveries of webhooks
 //! listing · body    query parameters, Link headers, request bodies
 //! face       what all of them share
 //! json       the shapes      problem    the errors
@@ -18,6 +19,7 @@ mod body;
 mod comments;
 mod face;
 mod guard;
+mod hooks;
 mod issues;
 mod json;
 mod labels;

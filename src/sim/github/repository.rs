@@ -57,7 +57,8 @@ pub(super) async fn read(at: Located) -> Response {
     Json(repository(&at)).into_response()
 }
 
-fn repository(at: &Located) -> Value {
+/// The repository as answers and deliveries show it.
+pub(super) fn repository(at: &Located) -> Value {
     let tracker = &at.tracker;
     let (owner, name) = tracker.name.split_once('/').unwrap_or(("", &tracker.name));
     let (url, html_url) = (repo_url(at), format!("{}/{}", at.caller.origin, tracker.name));

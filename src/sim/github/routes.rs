@@ -4,15 +4,17 @@ use std::io;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 
 use super::face::Face;
 use super::guard::guard;
+use super::hooks::dialect;
 use super::problem::Problem;
 use super::{account, comments, issues, labels, repository};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::hooks::Hooks;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
 use crate::sim::server::{Paths, SimServer};
@@ -65,6 +67,8 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         login: options.login.into(),
         prefix: "".into(),
     };
+    // Links in deliveries lead to the prefix, where there is one.
+    let hooks = Hooks::new(board.clone(), dialect(Face { prefix: options.prefix.as_str().into(), ..face.clone() }));
     let pages = pages::router(board, PAGES);
     let at_root = api().route_layer(middleware::from_fn_with_state(face.clone(), guard)).with_state(face.clone());
     let mut router = Router::new().merge(at_root).merge(pages);
@@ -77,7 +81,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         router = router.nest(&options.prefix, below);
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    SimServer::start(options.port, router, faults, Paths { api: options.prefix, page: PAGES.tracker }).await
+    SimServer::start(options.port, router, faults, hooks, Paths { api: options.prefix, page: PAGES.tracker }).await
 }
 
 /// Where GitHub has its pages.
@@ -106,6 +110,8 @@ fn api() -> Router<Face> {
             )
             .route(&format!("{repo}/issues/{{number}}/labels/{{name}}"), delete(labels::remove))
             .route(&format!("{repo}/issues/{{number}}/comments"), get(comments::list).post(comments::write))
+            .route(&format!("{repo}/issues/comments/{{comment}}/reactions"), post(comments::react))
+            .route(&format!("{repo}/collaborators/{{login}}/permission"), get(account::permission))
             .route(&format!("{repo}/labels"), get(labels::list).post(labels::create))
             .route(&format!("{repo}/labels/{{name}}"), get(labels::read));
     }

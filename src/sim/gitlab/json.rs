@@ -9,9 +9,7 @@ use super::face::Kind;
 use super::guard::Caller;
 use super::located::Located;
 use crate::sim::board::{Comment, LabelDef, TicketView};
-
-/// The id that every user has: nothing depends on it.
-const USER_ID: u64 = 4_711;
+use crate::sim::people::number_of;
 
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -19,11 +17,12 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 
 pub(super) fn user(login: &str, caller: &Caller) -> Value {
     json!({
-        "id": USER_ID,
+        "id": number_of(login),
         "username": login,
         "name": login,
         "state": "active",
         "locked": false,
+        "bot": false,
         "avatar_url": null,
         "web_url": format!("{}/{login}", caller.instance),
     })

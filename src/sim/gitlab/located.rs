@@ -24,9 +24,15 @@ pub(super) struct Located {
     /// The URL without its query, as the client wrote it.
     pub(super) url: String,
     number: String,
+    params: HashMap<String, String>,
 }
 
 impl Located {
+    /// A decoded part of the path.
+    pub(super) fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.tracker.name
     }
@@ -85,6 +91,6 @@ impl FromRequestParts<Face> for Located {
         }
         let url = format!("{}{}", caller.api(), parts.uri.path());
         let number = params.get("iid").cloned().unwrap_or_default();
-        Ok(Self { tracker, caller, face: face.clone(), url, number })
+        Ok(Self { tracker, caller, face: face.clone(), url, number, params })
     }
 }

@@ -9,6 +9,7 @@
 //! guard      what every call passes: credentials in both schemes, limits, scope of the token
 //! located    project id or encoded path -> tracker, or 404, 301, 405
 //! issues · labels · notes · project    the operations        orders    quick actions in notes
+//! hooks      the deliveries of webhooks       hook_parts    their shapes
 //! listing · fields    query parameters, pages by number and by cursor, request bodies
 //! face       what all of them share
 //! json       the shapes      problem    the errors
@@ -17,6 +18,8 @@
 mod face;
 mod fields;
 mod guard;
+mod hook_parts;
+mod hooks;
 mod issues;
 mod json;
 mod labels;

@@ -45,6 +45,30 @@ pub(super) async fn write(at: Located, fields: Fields) -> Result<Response, Probl
     Ok((StatusCode::CREATED, Json(json::note(&comment, &ticket, &at))).into_response())
 }
 
+/// Anybody who can see the ticket may react, once with each emoji. Source: GitLab REST, "Add an emoji reaction to a
+/// comment"; what is said of the second is what the application says.
+pub(super) async fn award(at: Located, fields: Fields) -> Result<Response, Problem> {
+    let ticket = at.ticket()?;
+    let Some(name) = fields.text("name") else { return Err(Problem::bad_request("name is missing")) };
+    let note = at.param("note").parse().ok().filter(|note| ticket.comments.iter().any(|one| one.id == *note));
+    let note: u64 = note.ok_or_else(Problem::not_found)?;
+    if !at.face.board.react(at.name(), note, &name).map_err(Problem::from_board)? {
+        let message = "404 Award Emoji Name has already been taken Not Found";
+        return Err(Problem::message(StatusCode::NOT_FOUND, message));
+    }
+    let by = at.caller.login.clone().unwrap_or_default();
+    let award = json!({
+        "id": note,
+        "name": name,
+        "user": json::user(&by, &at.caller),
+        "created_at": json::time(chrono::Utc::now()),
+        "awardable_id": note,
+        "awardable_type": "Note",
+        "url": null,
+    });
+    Ok((StatusCode::CREATED, Json(award)).into_response())
+}
+
 fn carry_out(at: &Located, ticket: &TicketView, order: &Order) -> Result<(), Problem> {
     let board = &at.face.board;
     match order {

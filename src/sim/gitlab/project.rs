@@ -1,4 +1,4 @@
-//! A project, and who calls.
+//! A project, its members, and who calls.
 
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -9,10 +9,14 @@ use super::guard::Caller;
 use super::json;
 use super::located::Located;
 use super::problem::Problem;
+use crate::sim::board::Role;
+use crate::sim::people::number_of;
 
 /// Levels of access. Source: GitLab REST, "Members".
 const GUEST: u64 = 10;
+const PLANNER: u64 = 15;
 const DEVELOPER: u64 = 30;
+const MAINTAINER: u64 = 40;
 
 pub(super) async fn read(at: Located) -> Response {
     let name = at.name().rsplit('/').next().unwrap_or_default();
@@ -40,6 +44,26 @@ pub(super) async fn read(at: Located) -> Response {
         },
     }))
     .into_response()
+}
+
+/// A member with the role that they have in the end. Everybody else is 404. Source: GitLab REST, "Get a member of a
+/// project, including inherited and invited members".
+pub(super) async fn member(at: Located) -> Result<Response, Problem> {
+    let members = at.face.board.members(at.name());
+    let asked = at.param("user");
+    let found = members.into_iter().find(|(login, _)| number_of(login).to_string() == asked);
+    let (login, role) = found.ok_or_else(Problem::not_found)?;
+    let level = match role {
+        Role::Reader => GUEST,
+        Role::Labeller => PLANNER,
+        Role::Writer => DEVELOPER,
+        Role::Admin => MAINTAINER,
+    };
+    let mut member = json::user(&login, &at.caller);
+    member["access_level"] = json!(level);
+    member["expires_at"] = json!(null);
+    member["membership_state"] = json!("active");
+    Ok(Json(member).into_response())
 }
 
 pub(super) async fn user(Extension(caller): Extension<Caller>) -> Result<Response, Problem> {

@@ -3,15 +3,17 @@
 use std::io;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use super::face::{Face, SimOptions};
 use super::guard::guard;
+use super::hooks::dialect;
 use super::problem::Problem;
 use super::{issues, labels, notes, project};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::hooks::Hooks;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
 use crate::sim::server::{Paths, SimServer};
@@ -27,6 +29,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
     let faults = Faults::new(options.quota.map(|limit| Quota::new(limit, options.quota_window)));
     let (port, prefix) = (options.port, options.prefix.clone());
     let face = Face::new(&board, faults.clone(), options);
+    let hooks = Hooks::new(board.clone(), dialect(face.clone()));
     let api = api()
         .fallback(async || Problem::no_route())
         .layer(middleware::from_fn_with_state(face.clone(), guard))
@@ -37,7 +40,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         router = router.nest(&prefix, pages::router(board, PAGES));
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    SimServer::start(port, router, faults, Paths { api: base, page: PAGES.tracker }).await
+    SimServer::start(port, router, faults, hooks, Paths { api: base, page: PAGES.tracker }).await
 }
 
 /// Where GitLab has its pages.
@@ -57,5 +60,7 @@ fn api() -> Router<Face> {
         .route("/projects/{id}/issues", get(issues::list).post(issues::open))
         .route("/projects/{id}/issues/{iid}", get(issues::read).put(issues::edit))
         .route("/projects/{id}/issues/{iid}/notes", get(notes::list).post(notes::write))
+        .route("/projects/{id}/issues/{iid}/notes/{note}/award_emoji", post(notes::award))
+        .route("/projects/{id}/members/all/{user}", get(project::member))
         .method_not_allowed_fallback(async || Problem::error(http::StatusCode::METHOD_NOT_ALLOWED, "405 Not Allowed"))
 }

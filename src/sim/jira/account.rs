@@ -13,7 +13,7 @@ use super::issues::parameter;
 use super::json::{self, Wanted};
 use super::options::Deployment;
 use super::problem::Problem;
-use crate::sim::board::TrackerView;
+use crate::sim::board::{Role, TrackerView};
 
 /// The only call that tells a stranger that they are one.
 pub(super) async fn myself(
@@ -45,6 +45,38 @@ pub(super) async fn server_info(State(face): State<Face>, Extension(caller): Ext
         "serverTitle": "Jira (simulated)",
     });
     Json(info).into_response()
+}
+
+/// For administrators of the project. Cloud finds an account by its id, Data Center users by how their name begins.
+/// Source: Jira REST, "Find users with permissions".
+pub(super) async fn permitted(
+    State(face): State<Face>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    if caller.login.is_none() {
+        return Err(Problem::not_authenticated());
+    }
+    let asked = |name: &str| parameter(query.as_deref(), name).unwrap_or_default();
+    if asked("permissions") != "EDIT_ISSUES" {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "The permissions query parameter is required."));
+    }
+    let key = asked("issueKey");
+    let (project, number) = key.rsplit_once('-').ok_or_else(Problem::no_issue)?;
+    let tracker = visible(&face, &caller, project).ok_or_else(Problem::no_issue)?;
+    let number = number.parse().map_err(|_| Problem::no_issue())?;
+    face.board.look(&tracker.name, number).map_err(|_| Problem::no_issue())?;
+    if !face.options.administers {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "You do not have permission to find users."));
+    }
+    let is_asked_for = |login: &str| match face.options.deployment {
+        Deployment::Cloud => asked("accountId") == format!("sim-{login}"),
+        Deployment::DataCenter => login.starts_with(&asked("username").to_lowercase()),
+    };
+    let members = face.board.members(&tracker.name).into_iter();
+    let editors = members.filter(|(login, role)| *role >= Role::Writer && is_asked_for(login));
+    let users: Vec<Value> = editors.map(|(login, _)| json::user(&login, &caller, &face)).collect();
+    Ok(Json(users).into_response())
 }
 
 /// Of one project, or of any. Strangers may ask and have none.

@@ -8,6 +8,7 @@
 //! guard      what every call passes: credentials (a wrong token makes a stranger, not an error), quota, XSRF
 //! located    key in the path -> project and issue, or 404; a moved issue answers under its new key
 //! search · issues · comments · account    the operations
+//! hooks      the deliveries of webhooks
 //! jql        the part of the query language that is needed, and its refusals
 //! document   trees of nodes (ADF): checked, made from text, read as text
 //! writes     how often one issue may be written
@@ -20,6 +21,7 @@ mod comments;
 mod document;
 mod face;
 mod guard;
+mod hooks;
 mod issues;
 mod jql;
 mod json;

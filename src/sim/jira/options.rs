@@ -32,6 +32,8 @@ pub struct SimOptions {
     pub quota_window: Duration,
     /// The field Labels is on the edit screen of every project.
     pub labels_on_screen: bool,
+    /// The account of the token administers every project, and so may ask what others may do.
+    pub administers: bool,
     /// Strangers whose token was wrong are told so in the header `X-Seraph-LoginReason`, which not every site does.
     pub tells_failed_login: bool,
 }
@@ -49,6 +51,7 @@ impl Default for SimOptions {
             quota: None,
             quota_window: Duration::from_secs(3_600),
             labels_on_screen: true,
+            administers: true,
             tells_failed_login: false,
         }
     }

@@ -9,11 +9,13 @@ use axum::{Router, middleware};
 
 use super::face::{Face, Version};
 use super::guard::guard;
+use super::hooks::dialect;
 use super::options::{Deployment, SimOptions};
 use super::problem::Problem;
 use super::{account, comments, issues, search};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::hooks::Hooks;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
 use crate::sim::server::{Paths, SimServer};
@@ -38,6 +40,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         writes: Arc::default(),
         documents: Arc::default(),
     };
+    let hooks = Hooks::new(board.clone(), dialect(face.clone()));
     let pages = pages::router(board, PAGES);
     let mut router = Router::new().merge(pages.clone());
     if !prefix.is_empty() {
@@ -49,7 +52,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
     let paths = Paths { api: format!("{prefix}/rest/api/3"), page: PAGES.tracker };
-    SimServer::start(port, router, faults, paths).await
+    SimServer::start(port, router, faults, hooks, paths).await
 }
 
 /// Where Jira has its pages. A tracker is a project of the site, and it is the site that a person configures.
@@ -69,6 +72,7 @@ fn api(face: Face) -> Router {
             .route("/myself", get(account::myself))
             .route("/serverInfo", get(account::server_info))
             .route("/mypermissions", get(account::my_permissions))
+            .route("/user/permission/search", get(account::permitted))
             .route("/project/{key}", get(account::project))
             .route("/issue/{issue}", get(issues::read).put(issues::edit))
             .route("/issue/{issue}/comment", get(comments::list).post(comments::write));

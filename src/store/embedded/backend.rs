@@ -14,8 +14,9 @@ use super::expiring::Expiring;
 use super::mutexes::Mutexes;
 use super::queue::{Queue, Taken};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal, WriteRight};
-use crate::store::limits::MAX_DELIVERIES;
+use crate::store::limits::{MAX_DELIVERIES, MAX_LAST_RUNS};
 use crate::store::stops::{Announcer, StopHints};
+use crate::store::view::{JobView, LAST_RUN_REMEMBERED, LastRun};
 use crate::store::{
     Acquisition, DeliveryHold, Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason,
     Renewal, Result, Store, Withdrawn,
@@ -39,6 +40,8 @@ struct State {
     queue: Queue,
     deliveries: Expiring<String, Delivery>,
     offered: Expiring<TicketKey, ()>,
+    last_offers: Expiring<(PlatformKind, String), Instant>,
+    last_runs: Expiring<TicketKey, (LastRun, Instant)>,
 }
 
 /// What is known of a delivery.
@@ -58,6 +61,8 @@ impl Default for State {
             queue: Queue::default(),
             deliveries: Expiring::holding(MAX_DELIVERIES),
             offered: Expiring::holding(MAX_DELIVERIES),
+            last_offers: Expiring::holding(MAX_DELIVERIES),
+            last_runs: Expiring::holding(MAX_LAST_RUNS),
         }
     }
 }
@@ -209,7 +214,13 @@ impl Store for EmbeddedStore {
     }
 
     async fn finish(&self, lease: &JobLease) -> Result<bool> {
-        Ok(self.state().queue.finish(&lease.job.key, lease.epoch))
+        let (mut state, now) = (self.state(), Instant::now());
+        let Some((job, verdict)) = state.queue.finish(&lease.job.key, lease.epoch) else { return Ok(false) };
+        if let Some(verdict) = verdict {
+            let last = LastRun { run_id: job.run_id, pipeline: job.pipeline, verdict, ended: Duration::ZERO };
+            state.last_runs.set(job.key, (last, now), now + LAST_RUN_REMEMBERED, now);
+        }
+        Ok(true)
     }
 
     async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool> {
@@ -252,14 +263,26 @@ impl Store for EmbeddedStore {
     }
 
     async fn note_offer(&self, ticket: &TicketKey, ttl: Duration) -> Result<()> {
-        let now = Instant::now();
-        self.state().offered.set(ticket.clone(), (), now + ttl, now);
+        let (mut state, now) = (self.state(), Instant::now());
+        state.offered.set(ticket.clone(), (), now + ttl, now);
+        state.last_offers.set((ticket.platform, ticket.project.clone()), now, now + ttl, now);
         Ok(())
     }
 
     async fn offered(&self, tickets: &[TicketKey]) -> Result<Vec<bool>> {
         let (state, now) = (self.state(), Instant::now());
         Ok(tickets.iter().map(|ticket| state.offered.get(ticket, now).is_some()).collect())
+    }
+
+    async fn since_last_offer(
+        &self,
+        platform: PlatformKind,
+        project: &str,
+        _ttl: Duration,
+    ) -> Result<Option<Duration>> {
+        let (state, now) = (self.state(), Instant::now());
+        let noted = state.last_offers.get(&(platform, project.to_owned()), now);
+        Ok(noted.map(|noted| now.saturating_duration_since(*noted)))
     }
 
     async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
@@ -275,9 +298,23 @@ impl Store for EmbeddedStore {
         Ok(keys.iter().map(|key| state.queue.withdrawals.of(key)).collect())
     }
 
+    async fn withdrawn_tickets(&self) -> Result<Vec<TicketKey>> {
+        Ok(self.state().queue.withdrawals.tickets())
+    }
+
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
         self.state().queue.withdrawals.forget(key);
         Ok(())
+    }
+
+    async fn look(&self, key: &TicketKey) -> Result<Option<JobView>> {
+        Ok(self.state().queue.look(key, Instant::now()))
+    }
+
+    async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>> {
+        let (state, now) = (self.state(), Instant::now());
+        let last = state.last_runs.get(key, now);
+        Ok(last.map(|(last, at)| LastRun { ended: now.saturating_duration_since(*at), ..last.clone() }))
     }
 
     fn stop_hints(&self) -> StopHints {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::withdrawals::Withdrawals;
 use crate::clock;
 use crate::job::{Job, JobState, RunResult, Verdict, Withdrawal};
+use crate::store::JobView;
 use crate::store::limits::{MAX_LIVE_JOBS, bounded, queue_is_full};
 use crate::store::{HalfMadeClaim, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Withdrawn};
 use crate::ticket::{PlatformKind, TicketKey};
@@ -37,6 +38,8 @@ struct Entry {
     consumer: String,
     result: Option<RunResult>,
     stop: Option<Withdrawal>,
+    /// When it was claimed, or taken if it runs.
+    since: Instant,
     /// What the timed set of this state sorts by: recorded at, due at, leased until.
     at: Instant,
 }
@@ -76,6 +79,7 @@ impl Queue {
             consumer: String::new(),
             result: None,
             stop: None,
+            since: now,
             at: now,
         };
         self.jobs.insert(job.key.clone(), entry);
@@ -134,6 +138,7 @@ impl Queue {
         entry.epoch = self.epoch;
         consumer.clone_into(&mut entry.consumer);
         entry.at = now + ttl;
+        entry.since = now;
         let taken = Taken {
             job: entry.job.clone(),
             attempt: entry.attempt,
@@ -175,6 +180,22 @@ impl Queue {
         Some(stands)
     }
 
+    /// The live job of a ticket.
+    pub(super) fn look(&self, key: &TicketKey, now: Instant) -> Option<JobView> {
+        let entry = self.jobs.get(key)?;
+        let runs = entry.state == JobState::Running;
+        let waiting = self.projects.get(&key.project).and_then(|queue| queue.iter().position(|other| other == key));
+        Some(JobView {
+            job: entry.job.clone(),
+            state: entry.state,
+            since: now.saturating_duration_since(entry.since),
+            ahead: waiting.map(|before| before as u64),
+            attempt: entry.attempt,
+            consumer: runs.then(|| entry.consumer.clone()),
+            stop_asked: entry.stop.clone(),
+        })
+    }
+
     /// Takes a ticket's request back.
     pub(super) fn withdraw(&mut self, key: &TicketKey, withdrawal: &Withdrawal) -> Withdrawn {
         let Some(entry) = self.jobs.get_mut(key) else { return Withdrawn::Nothing };
@@ -211,13 +232,11 @@ impl Queue {
         }
     }
 
-    /// Ends the job. False: the epoch is stale.
-    pub(super) fn finish(&mut self, key: &TicketKey, epoch: u64) -> bool {
+    /// Ends the job. The result that it had, if it had any; `None`: the epoch is stale.
+    pub(super) fn finish(&mut self, key: &TicketKey, epoch: u64) -> Option<(Job, Option<Verdict>)> {
         let held = self.stop(key, epoch);
-        if held {
-            self.jobs.remove(key);
-        }
-        held
+        let ended = if held { self.jobs.remove(key) } else { None };
+        ended.map(|entry| (entry.job, entry.result.map(|result| result.verdict)))
     }
 
     /// Puts the job back, visible at `due`, at once when that is `None`. False: the epoch is stale.

@@ -32,6 +32,11 @@ impl Withdrawals {
         self.remembered.get(key).map(|(_, withdrawal)| withdrawal.clone())
     }
 
+    /// The tickets that have one.
+    pub(super) fn tickets(&self) -> Vec<TicketKey> {
+        self.remembered.keys().cloned().collect()
+    }
+
     /// Forgets the one of this ticket.
     pub(super) fn forget(&mut self, key: &TicketKey) {
         self.remembered.remove(key);

@@ -10,8 +10,9 @@ use super::announcements::Announcements;
 use super::claims::{self, End};
 use super::connection::Connection;
 use super::queue::Taker;
-use super::{deliveries, housekeeping, leases, runs, withdrawals};
+use super::{deliveries, housekeeping, leases, runs, view, withdrawals};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal};
+use crate::store::view::{JobView, LastRun};
 use crate::store::{
     Acquisition, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal,
     Result, StopHints, Store, Withdrawn,
@@ -134,6 +135,10 @@ impl Store for RedisStore {
         deliveries::offered(&self.redis, tickets).await
     }
 
+    async fn since_last_offer(&self, platform: PlatformKind, project: &str, ttl: Duration) -> Result<Option<Duration>> {
+        deliveries::since_last_offer(&self.redis, platform, project, ttl).await
+    }
+
     async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
         withdrawals::withdraw(&self.redis, key, withdrawal).await
     }
@@ -142,8 +147,20 @@ impl Store for RedisStore {
         withdrawals::remembered(&self.redis, keys).await
     }
 
+    async fn withdrawn_tickets(&self) -> Result<Vec<TicketKey>> {
+        withdrawals::tickets(&self.redis).await
+    }
+
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()> {
         withdrawals::forget(&self.redis, key).await
+    }
+
+    async fn look(&self, key: &TicketKey) -> Result<Option<JobView>> {
+        view::look(&self.redis, key).await
+    }
+
+    async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>> {
+        view::last_run(&self.redis, key).await
     }
 
     fn stop_hints(&self) -> StopHints {

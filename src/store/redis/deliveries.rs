@@ -11,7 +11,7 @@ use super::codec::millis;
 use super::connection::Connection;
 use super::{keys, scripts};
 use crate::store::{DeliveryHold, Error, Result};
-use crate::ticket::TicketKey;
+use crate::ticket::{PlatformKind, TicketKey};
 
 /// Holds the delivery for `ttl`, unless somebody else holds it or it was answered.
 pub(super) async fn hold(redis: &Connection, id: &str, holder: &str, ttl: Duration) -> Result<DeliveryHold> {
@@ -44,7 +44,9 @@ pub(super) async fn drop_held(redis: &Connection, id: &str, holder: &str) -> Res
 /// Remembers for `ttl` that a webhook offered the ticket.
 pub(super) async fn note_offer(redis: &Connection, ticket: &TicketKey, ttl: Duration) -> Result<()> {
     let mut set = Pipeline::new();
-    set.cmd("SET").arg(keys::offered(ticket)).arg("").arg("PX").arg(millis(ttl)).ignore();
+    for key in [keys::offered(ticket), keys::last_offer(ticket.platform, &ticket.project)] {
+        set.cmd("SET").arg(key).arg("").arg("PX").arg(millis(ttl)).ignore();
+    }
     redis.send(&set).await
 }
 
@@ -58,6 +60,20 @@ pub(super) async fn offered(redis: &Connection, tickets: &[TicketKey]) -> Result
         ask.cmd("EXISTS").arg(keys::offered(ticket));
     }
     redis.send(&ask).await
+}
+
+/// How long ago a ticket of the project was offered, by what is left of `ttl`.
+pub(super) async fn since_last_offer(
+    redis: &Connection,
+    platform: PlatformKind,
+    project: &str,
+    ttl: Duration,
+) -> Result<Option<Duration>> {
+    let mut ask = Pipeline::new();
+    ask.cmd("PTTL").arg(keys::last_offer(platform, project));
+    let (left,): (i64,) = redis.send(&ask).await?;
+    // Negative: there is no such key.
+    Ok(u64::try_from(left).ok().map(|left| ttl.saturating_sub(Duration::from_millis(left))))
 }
 
 fn held(holder: &str) -> String {

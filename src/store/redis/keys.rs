@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use crate::store::LeaseName;
-use crate::ticket::TicketKey;
+use crate::ticket::{PlatformKind, TicketKey};
 
 /// Hash: ticket → `claiming`, `queued` or `running`. The one place that says which jobs live and in which state.
 pub(super) const JOBS: &str = "agentsmith:queue:jobs";
@@ -64,4 +64,9 @@ pub(super) fn delivery(id: &str) -> String {
 /// String with TTL: a webhook offered this ticket.
 pub(super) fn offered(ticket: &TicketKey) -> String {
     format!("agentsmith:offered:{ticket}")
+}
+
+/// String with TTL: a webhook offered a ticket of this project.
+pub(super) fn last_offer(platform: PlatformKind, project: &str) -> String {
+    format!("agentsmith:last-offer:{platform}:{project}")
 }

@@ -15,6 +15,7 @@ use super::leases;
 use super::scripts::{self, on_queue};
 use crate::job::{JobLease, RunResult, WriteRight};
 use crate::store::limits::bounded;
+use crate::store::view::LAST_RUN_REMEMBERED;
 use crate::store::{Error, ReleaseReason, Renewal, Result};
 
 /// Heartbeat.
@@ -56,7 +57,7 @@ pub(super) async fn record_result(
 
 /// Ends the job. False: the epoch is stale.
 pub(super) async fn finish(redis: &Connection, lease: &JobLease) -> Result<bool> {
-    let ours = ask(redis, lease, &fenced(&scripts::FINISH, lease)).await?.is_ours();
+    let ours = ask(redis, lease, fenced(&scripts::FINISH, lease).arg(millis(LAST_RUN_REMEMBERED))).await?.is_ours();
     leases::hide_heartbeat(redis, lease).await;
     Ok(ours)
 }

@@ -43,6 +43,10 @@ scripts! {
     FINISH = "queue.lua" "fence.lua" "finish.lua";
     /// Puts a job back.
     RELEASE = "queue.lua" "fence.lua" "release.lua";
+    /// Tells where a job stands.
+    LOOK = "queue.lua" "look.lua";
+    /// Tells how a ticket's last run ended.
+    LAST_RUN = "queue.lua" "last_run.lua";
     /// Takes a request back.
     WITHDRAW = "queue.lua" "withdraw.lua";
     /// Puts jobs with lapsed leases back.

@@ -52,6 +52,14 @@ pub(super) async fn remembered(redis: &Connection, tickets: &[TicketKey]) -> Res
     Ok(withdrawals)
 }
 
+/// The tickets that have one: a few kilobytes, ten thousand of them less than a megabyte.
+pub(super) async fn tickets(redis: &Connection) -> Result<Vec<TicketKey>> {
+    let mut ask = Pipeline::new();
+    ask.cmd("HKEYS").arg(keys::WITHDRAWN);
+    let (names,): (Vec<String>,) = redis.send(&ask).await?;
+    Ok(names.iter().filter_map(|name| codec::ticket_key(name).ok()).collect())
+}
+
 /// Forgets the one of a ticket.
 pub(super) async fn forget(redis: &Connection, key: &TicketKey) -> Result<()> {
     let mut delete = Pipeline::new();

@@ -105,7 +105,7 @@ impl Identity {
     pub(super) fn account(self) -> Option<Account> {
         let Names { id, display_name, unique_name, name } = self.0;
         let written = name.map(|name| Self::from_text(&name).0).unwrap_or_default();
-        json::account([unique_name, id, written.unique_name, display_name, written.display_name], false)
+        json::account([unique_name, id, written.unique_name], [display_name, written.display_name], false)
     }
 
     /// The last pair of brackets counts: what stands before it is what a person chose to be called.

@@ -200,7 +200,7 @@ impl LabelChange {
 impl User {
     fn account(self) -> Option<Account> {
         let is_bot = self.username.as_deref().is_some_and(is_bot);
-        account([self.id.map(|id| id.to_string()), self.username, self.name], is_bot)
+        account([self.id.map(|id| id.to_string())], [self.username, self.name], is_bot)
     }
 }
 

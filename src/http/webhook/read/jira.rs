@@ -205,7 +205,6 @@ impl User {
     /// The account, unless nothing says who it is.
     pub(super) fn account(self) -> Option<Account> {
         let is_bot = self.account_type.as_deref() == Some("app");
-        let known = [self.account_id, self.name, self.key, self.display_name, self.email_address];
-        account(known, is_bot)
+        account([self.account_id, self.name, self.key], [self.display_name, self.email_address], is_bot)
     }
 }

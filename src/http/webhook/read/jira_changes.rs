@@ -89,7 +89,7 @@ impl Item {
             return Ok(Some(account));
         }
         let name = text(&self.to_string, at, "toString")?;
-        Ok(account(known.into_iter().chain(name).map(|name| Some(name.to_owned())), false))
+        Ok(account(known.into_iter().map(|id| Some(id.to_owned())), [name.map(str::to_owned)], false))
     }
 
     /// A resolution that goes reopens the issue, one that comes ends it, unless the status says otherwise.

@@ -96,15 +96,19 @@ pub(super) fn label_changes(before: &[String], after: &[String]) -> Vec<Change> 
     added.into_iter().chain(removed).collect()
 }
 
-/// Somebody with these names, the one that tells accounts apart first; `None` without any.
-pub(super) fn account(known: impl IntoIterator<Item = Option<String>>, is_bot: bool) -> Option<Account> {
-    let mut names: Vec<String> = Vec::new();
-    for name in known.into_iter().flatten() {
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
+/// Somebody: the first of the identifiers tells accounts apart, whatever people chose to be called does not. Without any
+/// identifier that is empty, which is nobody's; `None` when nothing is known at all.
+pub(super) fn account(
+    ids: impl IntoIterator<Item = Option<String>>,
+    names: impl IntoIterator<Item = Option<String>>,
+    is_bot: bool,
+) -> Option<Account> {
+    let mut ids = ids.into_iter().flatten().filter(|id| !id.is_empty());
+    let mut account = Account { id: ids.next().unwrap_or_default(), names: Vec::new(), is_bot };
+    for name in ids.chain(names.into_iter().flatten()) {
+        if !name.is_empty() && name != account.id && !account.names.contains(&name) {
+            account.names.push(name);
         }
     }
-    let mut names = names.into_iter();
-    let id = names.next()?;
-    Some(Account { id, names: names.collect(), is_bot })
+    (account != Account { is_bot, ..Account::default() }).then_some(account)
 }

@@ -36,6 +36,11 @@ local function project_key(project)
   return '{' .. JOBS .. '}:project:' .. project
 end
 
+-- The record of how a ticket's last run ended.
+local function last_key(ticket)
+  return '{' .. JOBS .. '}:last:' .. ticket
+end
+
 -- The generation of the data, begun now if the data are new. candidate: some random text.
 local function generation(candidate)
   local known = call('GET', GENERATION)

@@ -212,7 +212,9 @@ fn people_are_written_in_many_ways() {
         (who.id.clone(), who.is_called("wile e."))
     };
     assert_eq!(actor(json!("Wile E. <wile@acme.example>")), ("wile@acme.example".to_owned(), true));
-    assert_eq!(actor(json!("Wile E.")), ("Wile E.".to_owned(), true));
+    // What somebody chose to be called identifies nobody.
+    assert_eq!(actor(json!("Wile E.")), (String::new(), true));
+    assert_eq!(actor(json!({ "displayName": "Wile E." })), (String::new(), true));
     // Whoever calls himself like another account does not become it.
     assert_eq!(actor(json!("<boss@acme.example> <wile@acme.example>")), ("wile@acme.example".to_owned(), false));
     let object = json!({ "id": "guid", "displayName": "Wile E.", "uniqueName": "wile@acme.example", "imageUrl": "i" });

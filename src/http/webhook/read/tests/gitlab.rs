@@ -164,7 +164,8 @@ fn a_program_is_told_apart_from_a_person() {
         assert!(!is_bot(name), "{name}");
     }
     let nameless = with(&updated(), "/user", json!({ "username": "wile" }));
-    assert_eq!(event(gitlab(&nameless)).actor.unwrap().id, "wile");
+    let named = event(gitlab(&nameless)).actor.unwrap();
+    assert_eq!((named.id.as_str(), named.is_called("wile")), ("", true), "a user name may look like a number");
     assert_eq!(event(gitlab(&with(&updated(), "/user", json!({})))).actor, None);
 }
 

@@ -179,6 +179,9 @@ fn data_center_tells_accounts_apart_by_name() {
 fn a_program_is_told_apart_from_a_person() {
     assert!(event(jira(&with(&updated(), "/user/accountType", json!("app")))).actor.unwrap().is_bot);
     assert_eq!(event(jira(&without(&updated(), "/user"))).actor, None);
+    let named = json!({ "displayName": "5c5f88", "emailAddress": "wile@acme.example" });
+    let named = event(jira(&with(&updated(), "/user", named))).actor.unwrap();
+    assert_eq!((named.id.as_str(), named.is_called("5c5f88")), ("", true), "what somebody chose identifies nobody");
 }
 
 #[test]
