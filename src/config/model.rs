@@ -93,7 +93,7 @@ pub struct Project {
 }
 
 /// Where a project's code lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     /// A repository on one of the hosts.
     Remote {
@@ -101,6 +101,8 @@ pub enum Source {
         host: SourceHost,
         /// The repository's page.
         url: Url,
+        /// What git is called with over http; `None` when the environment does not have it, and for ssh.
+        credentials: Option<Credentials>,
     },
     /// A repository on this machine.
     Local(PathBuf),
@@ -115,6 +117,26 @@ pub enum SourceHost {
     GitLab,
     /// Azure Repos.
     AzureRepos,
+}
+
+impl SourceHost {
+    /// The environment variable with its token.
+    pub fn token_variable(self) -> &'static str {
+        match self {
+            Self::GitHub => "GITHUB_TOKEN",
+            Self::GitLab => "GITLAB_TOKEN",
+            Self::AzureRepos => "AZURE_DEVOPS_TOKEN",
+        }
+    }
+
+    /// The platform whose trackers take the same token.
+    pub fn platform(self) -> PlatformKind {
+        match self {
+            Self::GitHub => PlatformKind::GitHub,
+            Self::GitLab => PlatformKind::GitLab,
+            Self::AzureRepos => PlatformKind::AzureDevOps,
+        }
+    }
 }
 
 /// One configured instance of a platform. Two equal trackers may share a client.
@@ -171,7 +193,7 @@ pub enum Place {
     },
 }
 
-/// What a tracker is called with. Never printed.
+/// What a tracker or a source is called with. Never printed.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The account, where the platform wants one (Jira: the e-mail).

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::end::End;
 use super::run_job::JobRun;
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::{GivenUp, Mask};
@@ -73,7 +73,13 @@ impl JobRun<'_> {
 /// Every token and secret of the configuration: a step may have got hold of one, and its output is about to be
 /// published.
 pub(super) fn mask(config: &Config) -> Mask {
-    let credentials = config.projects.values().filter_map(|project| project.tracker.credentials.as_ref());
+    let credentials = config.projects.values().flat_map(|project| {
+        let source = match &project.source {
+            Some(Source::Remote { credentials, .. }) => credentials.as_ref(),
+            Some(Source::Local(_)) | None => None,
+        };
+        project.tracker.credentials.iter().chain(source)
+    });
     let tokens = credentials.map(|credentials| &credentials.token);
     Mask::new(tokens.chain(config.secrets.values()).map(ExposeSecret::expose_secret))
 }

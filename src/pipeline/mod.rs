@@ -14,6 +14,7 @@ pub mod run;
 pub mod supervise;
 
 mod capture;
+mod git;
 mod hands;
 mod known;
 mod logs;

@@ -215,6 +215,16 @@ impl Run {
         End { outcome: sum.outcome, steps: sum.steps, tail: sum.tail, log, left_behind }
     }
 
+    /// How runs are carried out here.
+    pub(super) fn settings(&self) -> &RunnerSettings {
+        &self.inner.settings
+    }
+
+    /// Until when it may go on.
+    pub(super) fn right(&self) -> &dyn WriteRight {
+        self.right.as_ref()
+    }
+
     /// Name of this machine.
     pub(super) fn host(&self) -> &str {
         &self.inner.settings.host

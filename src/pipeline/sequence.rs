@@ -153,13 +153,16 @@ impl<'a> Sequence<'a> {
             variables,
             known: Known::of(self.run, &self.known),
             state: &mut self.state,
+            outputs: BTreeMap::new(),
+            folder: self.folder,
             capture,
             left_behind: 0,
         };
         let stop = Box::pin(stop);
         let ended = steps::carry_out(&step.action, &mut context, stop).await;
         self.left_behind += context.left_behind;
-        self.remember(step, &ended, &outputs);
+        let said = std::mem::take(&mut context.outputs);
+        self.remember(step, &ended, (&outputs, said));
         let cause = match ended {
             Ended::Exit(0) => return StepEnd::Done,
             Ended::Exit(code) => FailureCause::Exit(code),
@@ -189,10 +192,12 @@ impl<'a> Sequence<'a> {
         own.chain(secrets).chain([("AGENTSMITH_OUTPUT".into(), outputs.path().into())]).collect()
     }
 
-    fn remember(&mut self, step: &Step, ended: &Ended, outputs: &Outputs) {
+    fn remember(&mut self, step: &Step, ended: &Ended, (file, said): (&Outputs, BTreeMap<String, String>)) {
         if let Some(name) = &step.name {
             let exit_code = if let Ended::Exit(code) = ended { Some(*code) } else { None };
-            let known = KnownStep { outcome: "", exit_code, outputs: outputs.read() };
+            // What a step of ours says itself comes after what stands in a file that anybody could write.
+            let outputs = file.read().into_iter().chain(said).collect();
+            let known = KnownStep { outcome: "", exit_code, outputs };
             self.known.insert(name.clone(), known);
         }
     }

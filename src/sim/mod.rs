@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! github/ · gitlab/ · azure_devops/ · jira/          one router per platform, its shapes, its errors
-//!    -> server · pages                             accept loop, faults, request log; pages for people
+//!    -> server · pages · git                       accept loop, faults, request log; pages for people; repositories
 //!    -> faults · traffic · quota                   what goes wrong on demand, what was asked, what it cost
 //!    -> hooks/                                     deliveries to registered webhooks, and what was answered
 //!    -> board/                                     trackers, tickets, labels, comments, history
@@ -15,6 +15,7 @@
 pub mod azure_devops;
 pub mod board;
 mod faults;
+pub mod git;
 pub mod github;
 pub mod gitlab;
 pub mod hooks;

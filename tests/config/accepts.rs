@@ -67,7 +67,7 @@ fn the_public_example_means_what_it_says() {
     assert_eq!(project.tracker.place, Place::GitHub { owner: "org".into(), repo: "my-api".into() });
     assert_eq!(project.tracker.api_url.as_str(), "https://api.github.com/");
     assert!(
-        matches!(&project.source, Some(Source::Remote { host: SourceHost::GitHub, url }) if url.path() == "/org/my-api")
+        matches!(&project.source, Some(Source::Remote { host: SourceHost::GitHub, url, .. }) if url.path() == "/org/my-api")
     );
     assert_eq!(project.trigger.labels(), ["agent-smith", "security-review"]);
     assert_eq!((project.polling.interval, project.polling.jitter_percent), (Duration::from_secs(30), 15));

@@ -8,6 +8,7 @@ mod agent;
 mod labels;
 mod pipelines;
 mod project;
+mod source;
 mod spot;
 mod steps;
 mod tracker;

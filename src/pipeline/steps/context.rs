@@ -2,14 +2,17 @@
 //!
 //! Who calls: `sequence` makes one for each step; every step reads it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::pin::Pin;
 
 use super::Surroundings;
 use crate::pipeline::capture::Capture;
+use crate::pipeline::git::{GitFolder, Remote};
 use crate::pipeline::known::Known;
 use crate::pipeline::run::Run;
 use crate::pipeline::supervise::client;
+use crate::pipeline::workspace::RunFolder;
 
 /// What one step works with.
 pub(in crate::pipeline) struct StepContext<'a> {
@@ -25,6 +28,10 @@ pub(in crate::pipeline) struct StepContext<'a> {
     pub(in crate::pipeline) known: Known<'a>,
     /// What earlier steps of the run have made.
     pub(in crate::pipeline) state: &'a mut State,
+    /// What it says to the steps after it, beside what its program wrote into its file.
+    pub(in crate::pipeline) outputs: BTreeMap<String, String>,
+    /// Where the run happens.
+    pub(in crate::pipeline) folder: &'a RunFolder,
     /// Takes what it prints.
     pub(in crate::pipeline) capture: &'a mut Capture,
     /// Processes of it that could not be ended.
@@ -36,7 +43,49 @@ pub(in crate::pipeline) type StopNow<'a> = Pin<Box<dyn Future<Output = ()> + Sen
 
 /// What the steps of a run have made so far.
 #[derive(Debug, Default)]
-pub(in crate::pipeline) struct State {}
+pub(in crate::pipeline) struct State {
+    /// The source in the workspace.
+    pub(in crate::pipeline) checkout: Option<Checkout>,
+}
+
+/// The project's source in the workspace, and how far the work on it has come.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Checkout {
+    /// The repository.
+    pub(in crate::pipeline) remote: Remote,
+    /// The run's own copy of it, beside the workspace.
+    pub(in crate::pipeline) own: GitFolder,
+    /// The ticket's branch.
+    pub(in crate::pipeline) branch: String,
+    /// The branch that the work is to be merged into.
+    pub(in crate::pipeline) base: String,
+    /// Where that was when the source was checked out.
+    pub(in crate::pipeline) base_commit: String,
+    /// The repository's own branch, if it names one.
+    pub(in crate::pipeline) default: Option<String>,
+    /// Where the ticket's branch is on the remote, as far as we know; `None` when it is not there.
+    pub(in crate::pipeline) known: Option<String>,
+    /// The newest commit of the work; `base_commit` when there is none.
+    pub(in crate::pipeline) commit: String,
+    /// Files that differ between base and commit.
+    pub(in crate::pipeline) changed: usize,
+}
+
+impl StepContext<'_> {
+    /// Says to the steps after it where the work stands: `branch`, `base`, `commit`, `changed`.
+    pub(super) fn say_where_the_work_stands(&mut self) {
+        if let Some(Checkout { branch, base, commit, changed, .. }) = &self.state.checkout {
+            let pairs = [("branch", branch.clone()), ("base", base.clone()), ("commit", commit.clone())];
+            self.outputs.extend(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)));
+            self.outputs.insert("changed".to_owned(), changed.to_string());
+        }
+    }
+
+    /// The last lines of every message of ours, by which a commit tells which run made it.
+    pub(super) fn trailer(&self) -> String {
+        format!("Agent-Smith-Run: {}/{}\n", self.run.job.run_id, self.run.hands.writer.right().epoch)
+    }
+}
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,12 @@
 
 use crate::config::Action;
 
+mod checkout;
 mod comment;
+mod commit;
 mod context;
 mod outputs;
+mod push;
 mod run;
 
 pub(super) use context::{Ended, State, StepContext, StopNow};
@@ -17,7 +20,15 @@ pub(super) use run::Surroundings;
 pub(super) async fn carry_out(action: &Action, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
     match action {
         Action::Run { command } => run::carry_out(command, context, stop).await,
+        Action::Checkout { base } => checkout::carry_out(base.as_deref(), context, stop).await,
+        Action::Commit { message } => commit::carry_out(message.as_ref(), context, stop).await,
+        Action::Push => push::carry_out(context, stop).await,
         Action::Comment(template) => comment::carry_out(template, context, stop).await,
         other => Ended::NotStarted(format!("UNFINISHED {other}")),
     }
+}
+
+/// How a step ends that works on the source when there is none.
+fn no_checkout(step: &str) -> Ended {
+    Ended::NotStarted(format!("a `{step}` step needs a `checkout` step before it"))
 }

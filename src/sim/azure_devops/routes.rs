@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::{comments, items, patch, projects, query};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::git::Repositories;
 use crate::sim::hooks::Hooks;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
@@ -30,6 +31,8 @@ pub struct SimOptions {
     pub port: u16,
     /// The one token that is good.
     pub token: String,
+    /// Repositories that git finds at their pages' addresses.
+    pub repositories: Option<Repositories>,
     /// The login that the token belongs to; what it writes is recorded under this name.
     pub login: String,
     /// The organization, or the collection, whose API base `SimServer::api_url` gives. Trackers are named
@@ -64,6 +67,7 @@ impl Default for SimOptions {
         Self {
             port: 0,
             token: "simulated-azure-devops-token".to_owned(),
+            repositories: None,
             login: "smith".to_owned(),
             organization: "org".to_owned(),
             prefix: String::new(),
@@ -91,7 +95,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
     let face = Face {
         board: board.acting_as(&options.login),
         faults: faults.clone(),
-        token: options.token.into(),
+        token: options.token.as_str().into(),
         login: options.login.into(),
         prefix: "".into(),
         states: (options.states.0.into(), options.states.1.into()),
@@ -116,6 +120,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         router = router.nest(&options.prefix, below);
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let router = Repositories::behind(options.repositories, &options.token, router);
     let api = format!("{}/{}", options.prefix, encoded(&options.organization));
     SimServer::start(options.port, router, faults, hooks, Paths { api, page: PAGES.tracker }).await
 }

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::{account, comments, issues, labels, repository};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::git::Repositories;
 use crate::sim::hooks::Hooks;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
@@ -29,6 +30,8 @@ pub struct SimOptions {
     pub port: u16,
     /// The one token that is good.
     pub token: String,
+    /// Repositories that git finds at their pages' addresses.
+    pub repositories: Option<Repositories>,
     /// The login that the token belongs to; what it writes is recorded under this name.
     pub login: String,
     /// Where the API is served besides the root, without a slash at the end; empty for the root alone.
@@ -45,6 +48,7 @@ impl Default for SimOptions {
         Self {
             port: 0,
             token: "simulated-github-token".to_owned(),
+            repositories: None,
             login: "smith".to_owned(),
             prefix: "/api/v3".to_owned(),
             quota: Some(5_000),
@@ -63,7 +67,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
     let face = Face {
         board: board.acting_as(&options.login),
         faults: faults.clone(),
-        token: options.token.into(),
+        token: options.token.as_str().into(),
         login: options.login.into(),
         prefix: "".into(),
     };
@@ -81,6 +85,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         router = router.nest(&options.prefix, below);
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let router = Repositories::behind(options.repositories, &options.token, router);
     SimServer::start(options.port, router, faults, hooks, Paths { api: options.prefix, page: PAGES.tracker }).await
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::sim::board::{Board, TicketView};
 use crate::sim::faults::Faults;
+use crate::sim::git::Repositories;
 
 /// Labels that are remembered as doubled; a test doubles a handful.
 const MAX_DOUBLED: usize = 10_000;
@@ -26,6 +27,8 @@ pub struct SimOptions {
     pub port: u16,
     /// The one token that is good.
     pub token: String,
+    /// Repositories that git finds at their pages' addresses.
+    pub repositories: Option<Repositories>,
     /// The user that the token belongs to; what it writes is recorded under this name.
     pub login: String,
     /// The path that the instance lives below, such as `/gitlab`; empty for the root.
@@ -53,6 +56,7 @@ impl Default for SimOptions {
         Self {
             port: 0,
             token: "simulated-gitlab-token".to_owned(),
+            repositories: None,
             login: "smith".to_owned(),
             prefix: String::new(),
             read_only_token: false,

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::{issues, labels, notes, project};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
+use crate::sim::git::Repositories;
 use crate::sim::hooks::Hooks;
 use crate::sim::pages;
 use crate::sim::quota::Quota;
@@ -28,6 +29,7 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
     let faults = Faults::new(options.quota.map(|limit| Quota::new(limit, options.quota_window)));
     let (port, prefix) = (options.port, options.prefix.clone());
+    let (repositories, token) = (options.repositories.clone(), options.token.clone());
     let face = Face::new(&board, faults.clone(), options);
     let hooks = Hooks::new(board.clone(), dialect(face.clone()));
     let api = api()
@@ -40,6 +42,7 @@ pub async fn serve(board: Board, options: SimOptions) -> io::Result<SimServer> {
         router = router.nest(&prefix, pages::router(board, PAGES));
     }
     let router = router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let router = Repositories::behind(repositories, &token, router);
     SimServer::start(port, router, faults, hooks, Paths { api: base, page: PAGES.tracker }).await
 }
 

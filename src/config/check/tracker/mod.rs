@@ -165,24 +165,41 @@ fn credentials(input: &Input<'_, '_>, needs_account: bool, desk: &mut Desk<'_, '
         }
         PlatformKind::Jira => (None, "JIRA_TOKEN"),
     };
-    let mut read = |name: &str| {
-        let Some(value) = input.env.trimmed(name) else {
+    let mut read = |name: &str| match self::token(input.env, name) {
+        Ok(value) => Some(value),
+        Err(NoToken::Unset) => {
             let platform = input.raw.kind.0.display_name();
             desk.warn(span, format!("environment variable `{name}` is not set: calls to {platform} will be refused"));
-            return None;
-        };
-        if !value.chars().all(|c| c.is_ascii_graphic()) {
-            let message =
-                format!("environment variable `{name}` holds a space, a line break or a letter outside ASCII");
-            desk.error(span, message + ": no token does");
-            return None;
+            None
         }
-        Some(value.to_owned())
+        Err(NoToken::Odd(why)) => {
+            desk.error(span, why);
+            None
+        }
     };
     let user = user.map(&mut read);
     let token = read(token);
     match user {
         Some(None) => None,
         user => Some(Credentials { user: user.flatten(), token: SecretString::from(token?) }),
+    }
+}
+
+/// Why there is no token.
+pub(super) enum NoToken {
+    /// The variable is not set.
+    Unset,
+    /// It holds what no token does; says so.
+    Odd(String),
+}
+
+/// The token, or the account that goes with one, in an environment variable.
+pub(super) fn token(env: &Env, name: &str) -> Result<String, NoToken> {
+    let value = env.trimmed(name).ok_or(NoToken::Unset)?;
+    match value.chars().all(|c| c.is_ascii_graphic()) {
+        true => Ok(value.to_owned()),
+        false => Err(NoToken::Odd(format!(
+            "environment variable `{name}` holds a space, a line break or a letter outside ASCII: no token does"
+        ))),
     }
 }
