@@ -59,6 +59,22 @@ impl Surroundings {
         set("AGENTSMITH_WORKSPACE", &folder.workspace());
         Self { supervisor: supervisor.to_owned(), workspace: folder.workspace(), environment, right }
     }
+
+    /// What every step finds in its environment.
+    pub(super) fn environment(&self) -> &[(OsString, OsString)] {
+        &self.environment
+    }
+
+    /// The program that becomes the supervisor.
+    pub(super) fn supervisor(&self) -> &Path {
+        &self.supervisor
+    }
+
+    /// Where the programs of steps are looked for.
+    pub(in crate::pipeline) fn path(&self) -> &OsStr {
+        let path = self.environment.iter().find(|(name, _)| name == "PATH");
+        path.map_or(OsStr::new(DEFAULT_PATH), |(_, path)| path)
+    }
 }
 
 pub(super) async fn carry_out(command: &str, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
