@@ -13,6 +13,8 @@ use crate::config::{Action, AgentProgram, Pipeline, Step};
 
 /// The oldest git that is known to do what a `checkout` asks of it.
 pub const OLDEST_GIT: (u32, u32) = (2, 38);
+/// `PATH` of steps where the server has none.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What gives commands to `run` steps.
 pub const SHELL: &str = "/bin/sh";
 

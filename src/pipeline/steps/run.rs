@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use super::context::{Ended, StepContext, StopNow};
 use crate::job::{Job, WriteRight};
+use crate::pipeline::programs::{DEFAULT_PATH, SHELL};
 use crate::pipeline::supervise::client::{Launch, supervise};
 use crate::pipeline::workspace::RunFolder;
 
 /// What a step may see of the server's environment: where programs and the user's settings are, and how to print.
 const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
-/// `PATH` where the server has none.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the steps of one run have in common.
 pub(in crate::pipeline) struct Surroundings {
@@ -84,7 +83,7 @@ pub(super) async fn carry_out(command: &str, context: &mut StepContext<'_>, stop
         return Ended::NotStarted("the workspace is gone: an earlier step removed it".to_owned());
     }
     let environment = [surroundings.environment.as_slice(), context.variables.as_slice()].concat();
-    let command = ["/bin/sh".into(), "-c".into(), command.into()];
+    let command = [SHELL.into(), "-c".into(), command.into()];
     let launch = Launch {
         supervisor: &surroundings.supervisor,
         command: &command,
