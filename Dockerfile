@@ -13,10 +13,10 @@ RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin ag
 
 # --- run --------------------------------------------------------------------------------------------------------------
 FROM debian:bookworm-slim
-# git for pipelines that check code out, CA certificates for every platform over https, tini-like reaping is not
+# git, with ssh, for pipelines that check code out, CA certificates for every platform over https, tini-like reaping is not
 # needed: agent-smith adopts and reaps what its steps leave behind.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git \
+    && apt-get install -y --no-install-recommends ca-certificates git openssh-client \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home --home-dir /var/lib/agent-smith agent-smith
 COPY --from=build /src/target/dist/agent-smith /usr/local/bin/agent-smith

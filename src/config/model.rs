@@ -330,6 +330,8 @@ pub enum Action {
     Checkout {
         /// The branch to begin from; `None` is the repository's own.
         base: Option<String>,
+        /// What is there when the run is cancelled is committed and pushed.
+        keep_work: bool,
     },
     /// Lets a coding agent work in the workspace.
     Agent(CodingAgent),

@@ -68,6 +68,7 @@ impl<'a> Sequence<'a> {
         let missing = self.missing_program(capture).await;
         for (index, step) in self.run.pipeline.steps.iter().enumerate() {
             if let Some(outcome) = self.run.interrupted_already(index) {
+                self.keep_work(&outcome, index, capture).await;
                 return self.sum(outcome, tail);
             }
             if missing == Some(index) {
@@ -100,6 +101,7 @@ impl<'a> Sequence<'a> {
                     let failed = matches!(outcome, Outcome::Failed(_));
                     let word = if failed { StepOutcome::Failed } else { StepOutcome::NotReached };
                     self.report(step, word, started.elapsed());
+                    self.keep_work(&outcome, index, capture).await;
                     return self.sum(outcome, tail);
                 }
             };
@@ -141,8 +143,9 @@ impl<'a> Sequence<'a> {
     }
 
     async fn step(&mut self, index: usize, capture: &mut Capture) -> StepEnd {
-        let step = &self.run.pipeline.steps[index];
-        let line = format!("step {} of {}: {step}", index + 1, self.run.pipeline.steps.len());
+        let run = self.run;
+        let step = &run.pipeline.steps[index];
+        let line = format!("step {} of {}: {step}", index + 1, run.pipeline.steps.len());
         debug!(step = index + 1, "{line}");
         capture.begin_step(&line).await;
         let outputs = Outputs::of_step(self.folder.top(), index);
@@ -159,26 +162,15 @@ impl<'a> Sequence<'a> {
             // The first and only one.
             let _ = tokio::select! {
                 biased;
-                reason = self.run.interruption() => interrupt.set(Some(reason)),
+                reason = run.interruption() => interrupt.set(Some(reason)),
                 () = own_time => interrupt.set(None),
             };
         };
-        let mut context = StepContext {
-            run: self.run,
-            index,
-            surroundings: self.surroundings,
-            variables,
-            known: Known::of(self.run, &self.known),
-            state: &mut self.state,
-            outputs: BTreeMap::new(),
-            folder: self.folder,
-            capture,
-            left_behind: 0,
-        };
+        let mut context = self.context(index, variables, capture);
         let stop = Box::pin(stop);
         let ended = steps::carry_out(&step.action, &mut context, stop).await;
-        self.left_behind += context.left_behind;
-        let said = std::mem::take(&mut context.outputs);
+        let (left, said) = (context.left_behind, std::mem::take(&mut context.outputs));
+        self.left_behind += left;
         self.remember(step, &ended, (&outputs, said));
         let cause = match ended {
             Ended::Exit(0) => return StepEnd::Done,
@@ -198,6 +190,37 @@ impl<'a> Sequence<'a> {
             },
         };
         StepEnd::Failed(cause)
+    }
+
+    fn context<'c>(
+        &'c mut self,
+        index: usize,
+        variables: Vec<(OsString, OsString)>,
+        capture: &'c mut Capture,
+    ) -> StepContext<'c> {
+        StepContext {
+            run: self.run,
+            index,
+            surroundings: self.surroundings,
+            variables,
+            known: Known::of(self.run, &self.known),
+            state: &mut self.state,
+            outputs: BTreeMap::new(),
+            folder: self.folder,
+            capture,
+            left_behind: 0,
+        }
+    }
+
+    /// A run that somebody cancelled may leave its work where it can be found.
+    async fn keep_work(&mut self, outcome: &Outcome, index: usize, capture: &mut Capture) {
+        if matches!(outcome, Outcome::Stopped(StopReason::Withdrawn(_))) {
+            let mut context = self.context(index, Vec::new(), capture);
+            steps::keep_work(&mut context).await;
+            let left = context.left_behind;
+            capture.end_step().await;
+            self.left_behind += left;
+        }
     }
 
     /// What this step alone finds in its environment.

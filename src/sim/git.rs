@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -38,12 +39,13 @@ const CONFIG: [(&str, &str); 4] = [
 pub struct Repositories {
     folder: Arc<Path>,
     known: Arc<Mutex<BTreeMap<String, PathBuf>>>,
+    without_filter: Arc<AtomicBool>,
 }
 
 impl Repositories {
     /// None yet; what is made goes into this folder, which the caller removes.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { folder: folder.into(), known: Arc::default() }
+        Self { folder: folder.into(), known: Arc::default(), without_filter: Arc::default() }
     }
 
     /// Makes an empty repository at a path such as `owner/repo`, `group/sub/project` or `org/project/_git/repo`.
@@ -65,6 +67,11 @@ impl Repositories {
         }
         self.known().insert(path.to_owned(), folder.clone());
         Ok(folder)
+    }
+
+    /// From now on the server knows no partial clones, as many of one's own do not.
+    pub fn without_filter(&self) {
+        self.without_filter.store(true, Ordering::Relaxed);
     }
 
     /// Where the repository of a path is on disk.
@@ -107,7 +114,8 @@ async fn answer(State(gate): State<Gate>, request: Request, next: Next) -> Respo
     let Some(folder) = known.or_else(|| gate.repositories.folder_of(name.trim_end_matches(".git"))) else {
         return (StatusCode::NOT_FOUND, "repository not found\n").into_response();
     };
-    match serve(&folder, service, request).await {
+    let filters = !gate.repositories.without_filter.load(Ordering::Relaxed);
+    match serve(&folder, (service, filters), request).await {
         Ok(answer) => answer,
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -124,7 +132,7 @@ fn shows(headers: &HeaderMap, token: &str) -> bool {
 }
 
 /// One request through the program, after the rules of CGI (RFC 3875).
-async fn serve(folder: &Path, service: &str, request: Request) -> io::Result<Response> {
+async fn serve(folder: &Path, (service, filters): (&str, bool), request: Request) -> io::Result<Response> {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(io::Error::other)?;
     let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -151,6 +159,7 @@ async fn serve(folder: &Path, service: &str, request: Request) -> io::Result<Res
         command.env("CONTENT_LENGTH", body.len().to_string());
     }
     for (index, (name, value)) in CONFIG.iter().enumerate() {
+        let value = if *name == "uploadpack.allowFilter" && !filters { "false" } else { value };
         command.env(format!("GIT_CONFIG_KEY_{index}"), name).env(format!("GIT_CONFIG_VALUE_{index}"), value);
     }
     let mut backend = command.spawn()?;

@@ -47,7 +47,7 @@ async fn what_is_missing_or_too_old_is_named_with_the_cure() {
     run_with(&["validate", "--config", &config], &[("GITHUB_TOKEN", "t")]).await.with(0);
     let folder = machine("      - comment: hello\n", &[]);
     check(folder.path()).await.with(0).prints(&["no pipeline in use starts a program"]);
-    let folder = machine("      - push: {}\n", &[]);
+    let folder = machine("      - checkout: {}\n      - push: {}\n", &[]);
     check(folder.path()).await.with(1).prints(&["missing  git: not in PATH"]);
 }
 

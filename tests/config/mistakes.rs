@@ -1,6 +1,7 @@
 //! Every kind of mistake, with its place and what is said about it.
 
-use agent_smith::config::{About, Broken, Env, Loaded, Problem, Severity, parse};
+use agent_smith::config::{About, Broken, Env, Loaded, Problem, Severity, Source, parse};
+use secrecy::ExposeSecret;
 
 /// Enough of an environment that nothing but the mistake in question is reported.
 fn env() -> Env {
@@ -150,6 +151,15 @@ const TABLE: &[Row] = &[
     ("https://github.com/org/repo", "https://${HOST", (5, 12), &["without a closing `}`"]),
     // Commands.
     ("- run: make", "- run: ' '", (20, 9), &["empty"]),
+    // Coding agents.
+    ("- run: make", "- agent: {}", (20, 9), &["`type`", "`command`", "`agent.coding`"]),
+    ("- run: make", "- agent: { type: claude, command: [x] }", (20, 9), &["not both"]),
+    ("- run: make", "- agent: { model: x }", (20, 9), &["belong to a `type`"]),
+    ("- run: make", "- agent: { type: claud }", (20, 24), &["claude"]),
+    ("- run: make", "- agent: { type: claude, report: ../x }", (20, 40), &["inside of the workspace"]),
+    ("- run: make", "- agent: { type: claude, prompt: '{{ ticket.titel }}' }", (20, 40), &["`ticket.title`"]),
+    ("agent:\n", "agent:\n  coding: { env: { A: b } }\n", (22, 3), &["needs `type`"]),
+    ("agent:\n", "agent:\n  coding: { type: codex, secrets: [KEY] }\n", (22, 36), &["`KEY`", "`secrets`"]),
 ];
 
 #[test]
@@ -279,6 +289,55 @@ fn a_secret_that_is_not_set_costs_nothing_else() {
     let [problem] = loaded.problems.as_slice() else { panic!("{:?}", loaded.problems) };
     assert_eq!((problem.about.clone(), problem.line, problem.col), (About::Secret("mine".into()), 30, 9));
     assert!(loaded.config.secrets.get("known").is_some() && loaded.config.secrets.get("mine").is_none());
+}
+
+/// What git is called with is the source's own, which may not be the tracker's.
+#[test]
+fn a_source_has_the_credentials_of_its_own_host() {
+    let with = |source: &str| {
+        PROJECT.replace("    pipeline: fix-bug", &format!("    source: {source}\n    pipeline: fix-bug"))
+    };
+    let on_gitlab = with("{ type: GitLab, url: https://gitlab.com/g/p }");
+    let token = |loaded: &Loaded| match &loaded.config.projects["p"].source {
+        Some(Source::Remote { credentials, .. }) => {
+            credentials.as_ref().map(|has| has.token.expose_secret().to_owned())
+        }
+        other => panic!("{other:?}"),
+    };
+    let github: Env = [("GITHUB_TOKEN", "hub")].into_iter().collect();
+    let loaded = parse("f.yml", &on_gitlab, &github).expect("usable");
+    let [warning] = loaded.problems.as_slice() else { panic!("{:?}", loaded.problems) };
+    assert!(warning.severity == Severity::Warning && warning.message.contains("GITLAB_TOKEN"), "{warning:?}");
+    assert_eq!(token(&loaded), None);
+    let both: Env = [("GITHUB_TOKEN", "hub"), ("GITLAB_TOKEN", " lab\n")].into_iter().collect();
+    let loaded = parse("f.yml", &on_gitlab, &both).expect("usable");
+    assert_eq!((token(&loaded).as_deref(), loaded.problems.len()), (Some("lab"), 0));
+    let odd: Env = [("GITHUB_TOKEN", "hub"), ("GITLAB_TOKEN", "l\u{e4}b")].into_iter().collect();
+    assert!(parse("f.yml", &on_gitlab, &odd).expect("usable").left_out["p"].contains("GITLAB_TOKEN"));
+    // Over ssh there is no token, and where the tracker's is missing too it is said once.
+    let loaded = parse("f.yml", &with("{ type: GitLab, url: ssh://git@gitlab.com/g/p }"), &github).expect("usable");
+    assert_eq!((token(&loaded), loaded.problems.len()), (None, 0));
+    let on_github = with("{ type: GitHub, url: https://github.com/o/r }");
+    assert_eq!(parse("f.yml", &on_github, &Env::default()).expect("usable").problems.len(), 1);
+    assert_eq!(token(&parse("f.yml", &on_github, &github).expect("usable")).as_deref(), Some("hub"));
+}
+
+/// What could only fail when the run gets there.
+#[test]
+fn steps_that_need_the_source_come_after_the_checkout() {
+    for (steps, expected) in [
+        ("[{commit: {}}]", Some("a `commit` step needs a `checkout` step before it")),
+        ("[{push: {}}, {checkout: {}}]", Some("a `push` step needs a `checkout` step before it")),
+        ("[{checkout: {base: 'a..b'}}]", Some("`base` is no name of a branch")),
+        ("[{checkout: {base: main, keep_work: true}}, {commit: {message: '{{ ticket.title }}'}}, {push: {}}]", None),
+    ] {
+        let loaded = parse("f.yml", &format!("pipelines: {{ x: {{ steps: {steps} }} }}"), &env()).expect("usable");
+        let said: Vec<&str> = loaded.problems.iter().map(|problem| problem.message.as_str()).collect();
+        match expected {
+            Some(expected) => assert!(said.iter().any(|message| message.contains(expected)), "{steps}: {said:?}"),
+            None => assert_eq!(said, ["no project is defined: there is nothing to do"]),
+        }
+    }
 }
 
 #[test]

@@ -27,11 +27,12 @@ pub(super) struct Steps<'a> {
     /// They come with the program.
     built_in: bool,
     names: Vec<String>,
+    has_checkout: bool,
 }
 
 impl<'a> Steps<'a> {
     pub(super) fn new(secrets: &'a Secrets, agent: Option<&'a DefaultAgent>, built_in: bool) -> Self {
-        Self { secrets, agent, built_in, names: Vec::new() }
+        Self { secrets, agent, built_in, names: Vec::new(), has_checkout: false }
     }
 
     /// The next step. Every mistake is reported; what is returned is of use only when there was none.
@@ -51,6 +52,14 @@ impl<'a> Steps<'a> {
             secrets: raw.secrets.clone(),
             ..Step::new(self.action(raw, spot, desk)?)
         };
+        match &step.action {
+            Action::Checkout { .. } => self.has_checkout = true,
+            Action::Commit { .. } | Action::Push if !self.has_checkout => {
+                let message = format!("a `{}` step needs a `checkout` step before it", step.action);
+                desk.error(spot.child(&step.action.to_string()).key_span(), message);
+            }
+            _ => {}
+        }
         if let Some(agent) = self.agent.filter(|_| by_default) {
             add_missing(&mut step, agent);
         }
@@ -89,8 +98,8 @@ impl<'a> Steps<'a> {
         if let Some(command) = raw.run {
             return Some(run(command, place, desk));
         }
-        if let Some(raw::Checkout { base }) = raw.checkout {
-            return Some(checkout(base, place, desk));
+        if let Some(raw) = raw.checkout {
+            return Some(checkout(raw, place, desk));
         }
         if let Some(agent) = raw.agent {
             return self.agent(agent, place, desk);
@@ -151,7 +160,7 @@ fn add_missing(step: &mut Step, agent: &DefaultAgent) {
 
 fn run(command: String, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
     if command.trim().is_empty() {
-        desk.error(spot.span(), "the command of this step is empty: it would succeed and do nothing");
+        desk.error(spot.key_span(), "the command of this step is empty: it would succeed and do nothing");
     } else if command.contains('\0') {
         desk.error(spot.span(), "a command may not contain a NUL character");
     }
@@ -159,7 +168,8 @@ fn run(command: String, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
 }
 
 /// A name that git takes for a branch and for nothing else.
-fn checkout(base: Option<String>, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
+fn checkout(raw: raw::Checkout, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Action {
+    let raw::Checkout { base, keep_work } = raw;
     let is_branch = |name: &str| {
         let odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
         let parts = name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"));
@@ -173,5 +183,5 @@ fn checkout(base: Option<String>, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Ac
     if base.as_deref().is_some_and(|base| !is_branch(base)) {
         desk.error(spot.child("base").span(), "`base` is no name of a branch");
     }
-    Action::Checkout { base }
+    Action::Checkout { base, keep_work }
 }

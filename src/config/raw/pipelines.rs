@@ -80,6 +80,8 @@ pub(in crate::config) struct Step {
 pub(in crate::config) struct Checkout {
     /// The branch to begin from and to merge into. Default: the repository's own.
     pub(in crate::config) base: Option<String>,
+    /// Commit and push what is there when the run is cancelled, with a subject that begins with "wip:".
+    pub(in crate::config) keep_work: bool,
 }
 
 /// A coding agent: one whose command line is known, or any command; without either, the one of `agent.coding`.

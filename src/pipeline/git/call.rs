@@ -59,6 +59,10 @@ const CONFIG: [(&str, &str); 18] = [
     ("advice.detachedHead", "false"),
     ("init.defaultBranch", "main"),
 ];
+/// What helps when git is not there or too old. `merge-tree --write-tree` is the youngest command that we use.
+const NEEDED: &str = "install git 2.38 or newer on this machine";
+/// Git's exit code for an option that it does not know.
+const USAGE: i32 = 129;
 /// Attempts of a call that failed for the network or the remote: with the pauses between them about ten seconds. A
 /// longer outage ends the step.
 const ATTEMPTS: u32 = 4;
@@ -234,8 +238,10 @@ impl<'a> Git<'a> {
         match Ended::from(ended) {
             Ended::Exit(0) => Ok(answer),
             Ended::Exit(127) if String::from_utf8_lossy(&answer.errors).contains("cannot start git") => {
-                let why = "the program git cannot be started: install git 2.38 or newer on this machine";
-                Err(Trouble::Over(Ended::NotStarted(why.to_owned())))
+                Err(Trouble::Over(Ended::NotStarted(format!("the program git cannot be started: {NEEDED}"))))
+            }
+            Ended::Exit(USAGE) => {
+                Err(Trouble::Over(Ended::NotStarted(format!("this git does not know what is asked of it: {NEEDED}"))))
             }
             Ended::Exit(code) => {
                 let errors = String::from_utf8_lossy(&answer.errors).into_owned();

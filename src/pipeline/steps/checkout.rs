@@ -5,14 +5,18 @@
 
 use std::fs;
 
-use super::context::{Checkout, Ended, State, StepContext, StopNow};
+use super::context::{Checkout, Ended, StepContext, StopNow};
 use crate::pipeline::git::{Author, Git, GitFolder, Mirrors, Remote, Start, Trouble, Wanted};
 use crate::pipeline::git::{begin, branch_of, changed_files, make_workspace};
 
-pub(super) async fn carry_out(base: Option<&str>, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
-    match check_out(base, context, stop).await {
+pub(super) async fn carry_out(
+    (base, keep_work): (Option<&str>, bool),
+    context: &mut StepContext<'_>,
+    stop: StopNow<'_>,
+) -> Ended {
+    match check_out((base, keep_work), context, stop).await {
         Ok(checkout) => {
-            *context.state = State { checkout: Some(checkout), ..State::default() };
+            context.state.checkout = Some(checkout);
             context.say_where_the_work_stands();
             Ended::Exit(0)
         }
@@ -20,7 +24,11 @@ pub(super) async fn carry_out(base: Option<&str>, context: &mut StepContext<'_>,
     }
 }
 
-async fn check_out(base: Option<&str>, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Result<Checkout, Trouble> {
+async fn check_out(
+    (base, keep_work): (Option<&str>, bool),
+    context: &mut StepContext<'_>,
+    stop: StopNow<'_>,
+) -> Result<Checkout, Trouble> {
     let (run, folder, trailer) = (context.run, context.folder, context.trailer());
     let refused = |why: &str| Err(Trouble::Refused(why.to_owned()));
     let Some(source) = &run.hands.source else {
@@ -50,5 +58,5 @@ async fn check_out(base: Option<&str>, context: &mut StepContext<'_>, stop: Stop
     // In the background: it may take a while, and nobody waits for it.
     tokio::task::spawn_blocking(move || mirrors.prune());
     let Start { base, base_commit, default, known, commit } = start;
-    Ok(Checkout { remote, own, branch, base, base_commit, default, known, commit, changed })
+    Ok(Checkout { remote, own, branch, base, base_commit, default, known, commit, changed, keep_work })
 }

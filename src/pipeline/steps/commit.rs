@@ -13,11 +13,16 @@ use crate::pipeline::workspace::RunFolder;
 const SUBJECT: usize = 72;
 
 pub(super) async fn carry_out(message: Option<&Template>, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
-    let message = match message.map(|template| template.render(&context.known)).transpose() {
-        Ok(message) => message.unwrap_or_else(|| usual(&context.run.ticket.title, &context.run.ticket.url)),
+    let text = match message.map(|template| template.render(&context.known)).transpose() {
+        Ok(text) => text.unwrap_or_else(|| usual(&context.run.ticket.title, &context.run.ticket.url)),
         Err(why) => return Ended::Refused(format!("the message cannot be filled: {why}")),
     };
-    let message = format!("{}\n\n{}", plain(&context.run.mask.apply(&message)), context.trailer());
+    carry_out_saying(&text, context, stop).await
+}
+
+/// Commits with this text, below which the trailer is put.
+pub(super) async fn carry_out_saying(text: &str, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
+    let message = format!("{}\n\n{}", plain(&context.run.mask.apply(text)), context.trailer());
     match commit(&message, context, stop).await {
         Ok(ended) => {
             context.say_where_the_work_stands();
@@ -69,7 +74,7 @@ async fn commit_on(
 }
 
 /// The title in one line, and where the ticket is.
-fn usual(title: &str, url: &str) -> String {
+pub(super) fn usual(title: &str, url: &str) -> String {
     let words: Vec<&str> = title.split_whitespace().collect();
     let subject: String = words.join(" ").chars().take(SUBJECT).collect();
     let subject = if subject.is_empty() { "Work on a ticket".to_owned() } else { subject };

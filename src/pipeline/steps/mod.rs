@@ -9,11 +9,13 @@ mod checkout;
 mod comment;
 mod commit;
 mod context;
+mod keep;
 mod outputs;
 mod push;
 mod run;
 
 pub(super) use context::{Ended, State, StepContext, StopNow};
+pub(super) use keep::keep_work;
 pub(super) use outputs::Outputs;
 pub(super) use run::Surroundings;
 
@@ -21,7 +23,7 @@ pub(super) use run::Surroundings;
 pub(super) async fn carry_out(action: &Action, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
     match action {
         Action::Run { command } => run::carry_out(command, context, stop).await,
-        Action::Checkout { base } => checkout::carry_out(base.as_deref(), context, stop).await,
+        Action::Checkout { base, keep_work } => checkout::carry_out((base.as_deref(), *keep_work), context, stop).await,
         Action::Agent(agent) => agent::carry_out(agent, context, stop).await,
         Action::Commit { message } => commit::carry_out(message.as_ref(), context, stop).await,
         Action::Push => push::carry_out(context, stop).await,
