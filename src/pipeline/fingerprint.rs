@@ -50,6 +50,8 @@ mod tests {
 
     use super::*;
 
+    type Change = (&'static str, fn(&Path));
+
     #[test]
     fn every_change_of_a_file_counts_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
@@ -63,7 +65,7 @@ mod tests {
         fs::create_dir(at("empty")).unwrap();
         fs::read(at("src/a")).unwrap();
         assert_eq!(fingerprint(folder.path()), Some(last), "neither git's own files nor an empty folder is a change");
-        let changes: [(&str, fn(&Path)); 5] = [
+        let changes: [Change; 5] = [
             ("a new file", |root| fs::write(root.join("src/c"), "").unwrap()),
             ("a longer file", |root| fs::write(root.join("src/a"), "11").unwrap()),
             ("another name", |root| fs::rename(root.join("b"), root.join("bb")).unwrap()),
