@@ -11,5 +11,6 @@ mod endings;
 #[allow(dead_code)]
 #[path = "../pipeline/fixture.rs"]
 mod fixture;
+mod presets;
 mod programs;
 mod scene;

@@ -45,6 +45,11 @@ async fn what_is_missing_or_too_old_is_named_with_the_cure() {
     ended.prints(&["missing  git: ", "is git version 2.25.1; install git 2.38 or newer", "missing  codex: ", &path]);
     let config = folder.path().join("f.yml").display().to_string();
     run_with(&["validate", "--config", &config], &[("GITHUB_TOKEN", "t")]).await.with(0);
+    let folder = machine(STEPS, &[("git", "git version 2.43.1")]);
+    let text = fs::read_to_string(folder.path().join("f.yml")).unwrap();
+    let built_in = text.replace("coding: { type: codex }", "").replace("pipeline: mine", "pipeline: fix-bug");
+    fs::write(folder.path().join("f.yml"), built_in.replace("      - agent: {}\n", "")).unwrap();
+    check(folder.path()).await.with(1).prints(&["missing  a coding agent: set `agent.coding`", "(for fix-bug)"]);
     let folder = machine("      - comment: hello\n", &[]);
     check(folder.path()).await.with(0).prints(&["no pipeline in use starts a program"]);
     let folder = machine("      - checkout: {}\n      - push: {}\n", &[]);
