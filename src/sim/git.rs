@@ -1,6 +1,6 @@
 //! Repositories behind the simulated platforms: git's own smart HTTP, by its program `git http-backend`.
 //!
-//! Who calls: the faces, which put [`Repositories::behind`] in front of their routes, so that a repository is where its
+//! Who calls: the faces, which put `Repositories::behind` in front of their routes, so that a repository is where its
 //! page is. What must stay true: without the platform's token nothing is read or written; a repository is what git makes
 //! of it, no more and no less.
 

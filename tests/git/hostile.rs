@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::fixture::{Attempt, BRANCH, TOKEN, WHOLE, World, done, log};
+use agent_smith::sim::{Fault, Match, Times};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::fixture::{Attempt, BRANCH, TOKEN, WHOLE, World, done, log, refused};
 
 /// Whatever a repository can name as a program, and wherever it can name it.
 const TRAPS: &str = r#"
@@ -132,4 +135,32 @@ fn without_token(folder: &Path) -> usize {
         }
     }
     seen
+}
+
+/// A server that sends git elsewhere does not send the token along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_to_another_host_carries_no_token() {
+    let world = World::new().await;
+    let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = elsewhere.local_addr().unwrap().port();
+    let heard = tokio::spawn(async move {
+        let mut heard = String::new();
+        // One question, and the one that would carry what the challenge asks for.
+        while let Ok(Ok((mut stream, _))) = tokio::time::timeout(Duration::from_secs(5), elsewhere.accept()).await {
+            let mut buffer = vec![0; 16 * 1024];
+            while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+                heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+                let answer =
+                    "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+        heard
+    });
+    let location = format!("http://127.0.0.1:{port}/o/r.git/info/refs?service=git-upload-pack");
+    world.sim.faults().fail(Match::path("/info/refs"), Times::Always, Fault::status(302).header("location", location));
+    let report = world.run(WHOLE).await;
+    assert!(refused(&report).contains("does not let us in"), "{}", refused(&report));
+    let heard = heard.await.unwrap().to_lowercase();
+    assert!(heard.contains("get /o/r.git/info/refs") && !heard.contains("authorization"), "{heard}");
 }

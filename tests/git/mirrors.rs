@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::fixture::{BRANCH, WHOLE, World, done, log};
+use agent_smith::pipeline::{Outcome, StopReason};
+
+use crate::fixture::{Attempt, BRANCH, WHOLE, World, done, log};
 
 const CHECKOUT: &str = "[{checkout: {}}, {run: 'cat bug.txt src/lib.txt'}]";
 
@@ -81,8 +84,36 @@ fn packs(mirror: &std::path::Path, spoil: impl Fn(&std::path::Path)) {
 async fn runs_that_begin_together_share_one_mirror() {
     let world = World::new().await;
     let other = crate::fixture::runner(world.root.path());
-    let attempt = crate::fixture::Attempt::default();
+    let attempt = Attempt::default();
     let (a, b, c) = tokio::join!(world.run(CHECKOUT), world.run(CHECKOUT), world.attempt(&other, CHECKOUT, &attempt),);
     [a, b, c].iter().for_each(done);
     mirror(&world);
+}
+
+/// Another process fetches: this one waits, and is stopped like any other.
+#[tokio::test]
+async fn a_mirror_in_use_is_waited_for() {
+    let world = World::new().await;
+    done(&world.run(CHECKOUT).await);
+    let lock = fs::File::open(mirror(&world).with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let waits = async {
+        let logs = world.root.path().join("data/logs");
+        let waiting =
+            |entry: fs::DirEntry| fs::read_to_string(entry.path()).unwrap().contains("waiting for another run");
+        while !fs::read_dir(&logs).unwrap().flatten().any(waiting) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let attempt = Attempt::default();
+    let (stopped, ()) = tokio::join!(world.attempt(&world.runner, CHECKOUT, &attempt), async {
+        waits.await;
+        attempt.stop.ask(StopReason::ShuttingDown);
+    });
+    assert_eq!(stopped.outcome, Outcome::Stopped(StopReason::ShuttingDown));
+    let next = world.run(CHECKOUT);
+    let mut next = std::pin::pin!(next);
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut next).await.is_err(), "it went on without the lock");
+    lock.unlock().unwrap();
+    done(&next.await);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use agent_smith::job::{Cause, Withdrawal};
 use agent_smith::pipeline::{Outcome, StopReason};
+use agent_smith::sim::{Fault, Match, Times};
 
 use crate::fixture::{Attempt, BRANCH, WHOLE, World, done, log, refused, runner};
 
@@ -133,5 +134,18 @@ async fn two_that_push_at_once_do_not_mix() {
     let why = refused(loser);
     assert!(why.contains("somebody else has pushed") || why.contains("the remote rejects"), "{why}");
     assert_eq!(world.ask(&["show", &format!("{BRANCH}:bug.txt")]), winner);
+    assert_eq!(world.ask(&["rev-list", "--count", &format!("main..{BRANCH}")]), "1");
+}
+
+/// The remote fails for a moment, and once does what it was asked for without an answer.
+#[tokio::test]
+async fn a_remote_that_fails_for_a_moment_is_asked_again() {
+    let world = World::new().await;
+    let faults = world.sim.faults();
+    faults.fail(Match::new("GET", "service=git-upload-pack"), Times::Next(1), Fault::status(503));
+    faults.fail(Match::new("POST", "/git-receive-pack"), Times::Next(1), Fault::LoseAnswer);
+    let report = world.run(WHOLE).await;
+    done(&report);
+    assert_eq!(world.ask(&["show", &format!("{BRANCH}:bug.txt")]), "fixed");
     assert_eq!(world.ask(&["rev-list", "--count", &format!("main..{BRANCH}")]), "1");
 }

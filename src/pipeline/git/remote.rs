@@ -79,7 +79,7 @@ impl Remote {
             Kind::Http { host, .. } => {
                 let right = match host {
                     SourceHost::GitHub => "read and write \"Contents\" of the repository",
-                    SourceHost::GitLab => "the scope write_repository and the role Developer",
+                    SourceHost::GitLab => "the scope api or write_repository, and the role Developer",
                     SourceHost::AzureRepos => "the scope \"Code (read & write)\"",
                 };
                 format!("the token in {} needs {right}", host.token_variable())

@@ -59,6 +59,8 @@ async fn push(git: &mut Git<'_>, checkout: &mut Checkout, writer: &Writer) -> Re
             Err(Trouble::Failed { errors, .. }) if attempt < ATTEMPTS && refusal(&errors) == Refusal::Temporary => {
                 git.pause(PAUSE).await?;
             }
+            // An answer that was lost on its way makes even the transport ask twice, and the second time is refused.
+            Err(Trouble::Failed { .. }) if is_there(git, checkout, &reference).await? => break,
             Err(Trouble::Failed { output, told, .. }) => {
                 return Ok(Ended::Refused(rejection(&output, &checkout.branch).unwrap_or(told)));
             }
@@ -68,6 +70,16 @@ async fn push(git: &mut Git<'_>, checkout: &mut Checkout, writer: &Writer) -> Re
     git.say(&format!("pushed {} at {}", checkout.branch, checkout.commit)).await;
     checkout.known = Some(checkout.commit.clone());
     Ok(Ended::Exit(0))
+}
+
+/// Whether the remote's branch is where the push was to bring it.
+async fn is_there(git: &mut Git<'_>, checkout: &Checkout, reference: &str) -> Result<bool, Trouble> {
+    let options = ["ls-remote", "--quiet", "origin", reference];
+    match git.line(&Call::on(checkout.own.path(), &options).with(&checkout.remote)).await {
+        Ok(listed) => Ok(listed.split_whitespace().next() == Some(&checkout.commit)),
+        Err(Trouble::Failed { .. }) => Ok(false),
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// Why a branch is not ours to write.
