@@ -17,6 +17,8 @@ mod mistakes;
 mod pipes;
 #[path = "cli/poll.rs"]
 mod poll;
+#[path = "cli/programs.rs"]
+mod programs;
 #[path = "cli/secrets.rs"]
 mod secrets;
 #[path = "cli/server_log.rs"]

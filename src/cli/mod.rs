@@ -13,10 +13,12 @@ use crate::config::Env;
 use crate::pipeline::supervise;
 use crate::telemetry::{self, Format};
 
+mod check;
 mod demo;
 mod health;
 mod open;
 mod output;
+mod pipelines;
 mod poll;
 pub mod schema;
 mod server;
@@ -28,7 +30,7 @@ const EXIT_USAGE: u8 = 2;
 const OVERVIEW: &str = "\
 Begin with:
   agent-smith demo                 see it work, with nothing installed and nothing configured
-  agent-smith validate             what is wrong in agentsmith.yml, all at once
+  agent-smith validate --check     what is wrong in agentsmith.yml, and what this machine lacks for it, all at once
   agent-smith poll --dry-run       which tickets would be claimed, and why not the others
   agent-smith server               run it
 
@@ -57,6 +59,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Check agentsmith.yml and show every mistake with its place.
     Validate(validate::Arguments),
+    /// Show the pipelines that come with the program.
+    #[command(after_help = pipelines::EXAMPLES)]
+    Pipelines(pipelines::Arguments),
     /// Poll once now and claim what asks for a run.
     Poll(poll::Arguments),
     /// Print the JSON Schema of agentsmith.yml, for editors.
@@ -88,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Server(arguments) => server::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Validate(arguments) => validate::run(&arguments),
+        Command::Pipelines(arguments) => pipelines::run(&arguments),
         Command::Poll(arguments) => poll::run(arguments),
         Command::Schema => schema::run(),
         Command::Health(arguments) => health::run(&arguments),

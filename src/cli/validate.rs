@@ -1,4 +1,4 @@
-//! `agent-smith validate`: every mistake in the file at once.
+//! `agent-smith validate`: every mistake in the file at once, and with `--check` what the machine lacks.
 //!
 //! Problems are the product of this command, so they go to standard output. What must stay true: exit code 0 only when
 //! the server would run everything that the file says.
@@ -7,39 +7,45 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::output::{Output, takes_colour};
-use super::{ConfigArgument, EXIT_USAGE, usage};
+use super::{ConfigArgument, EXIT_USAGE, check, usage};
 use crate::config::{self, Broken, Env, Loaded, Problem, Severity};
 
 /// Names in the last line. More would not be read.
 const MOST_NAMES: usize = 10;
 
 const NOTES: &str = "\
-Exit codes: 0 everything in the file would run (there may be warnings), 1 there are errors, 2 the file cannot be read.
+Exit codes: 0 everything in the file would run (there may be warnings), 1 there are errors or, with --check, something
+is missing, 2 the file cannot be read.
 
 A `${NAME}` in the file and the tokens are looked up in the environment of this command.
 
-Example, for a pre-commit hook or CI:
-  agent-smith validate --config deploy/agentsmith.yml";
+Examples, for a pre-commit hook or CI, and for the machine and the user that the server runs on:
+  agent-smith validate --config deploy/agentsmith.yml
+  agent-smith validate --check";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = NOTES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
+    /// Also look on this machine for the programs that the pipelines in use start.
+    #[arg(long)]
+    check: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    ExitCode::from(validate(&arguments.config.config, &Env::from_process()))
+    ExitCode::from(validate(&arguments.config.config, &Env::from_process(), arguments.check))
 }
 
-/// Prints every problem of the file. Returns the exit code: 0 without errors, 1 with errors, 2 when it cannot be read.
-pub fn validate(path: &Path, env: &Env) -> u8 {
-    let (problems, summary) = match config::load(path, env) {
+/// Prints every problem of the file, and with `check` what its pipelines need. Returns the exit code: 0 without errors,
+/// 1 with errors or with something missing, 2 when it cannot be read.
+pub fn validate(path: &Path, env: &Env, check: bool) -> u8 {
+    let (problems, summary, config) = match config::load(path, env) {
         Ok(loaded) => {
             let summary = summary(&loaded);
-            (loaded.problems, summary)
+            (loaded.problems, summary, Some(loaded.config))
         }
-        Err(Broken::Mistakes(problems)) => (problems, "nothing of the file would run".to_owned()),
+        Err(Broken::Mistakes(problems)) => (problems, "nothing of the file would run".to_owned(), None),
         Err(unreadable @ Broken::Unreadable { .. }) => {
             usage(&unreadable.to_string());
             return EXIT_USAGE;
@@ -48,7 +54,8 @@ pub fn validate(path: &Path, env: &Env) -> u8 {
     let mut out = Output::default();
     print(&mut out, &problems, path, takes_colour(&std::io::stdout(), env));
     out.line(summary);
-    let bad = problems.iter().any(Problem::is_error);
+    let lacking = config.filter(|_| check).is_some_and(|config| !check::check(&mut out, &config, env));
+    let bad = lacking || problems.iter().any(Problem::is_error);
     u8::from(bad || out.end(ExitCode::SUCCESS) != ExitCode::SUCCESS)
 }
 

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::check::{self, Context, Spot};
+use super::check::{self, Context, Means, Spot};
 use super::env::Env;
 use super::model::{Config, Pipeline, Project, Secrets};
 use super::problem::{About, Broken, Desk, Problem, Report, and_more};
@@ -128,13 +128,15 @@ fn whole_file(source: &Source<'_>, span: Span, message: String) -> Broken {
 /// Checks the meaning of what has the right structure.
 fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) -> Result<Loaded, Broken> {
     let root = Spot::root(tree);
-    let agent = take(&mut values, "agent", &mut report).unwrap_or_default();
-    let agent = check::agent(agent, root.child("agent"), env, &mut Desk { report: &mut report, about: About::File });
     let webhooks: raw::Webhooks = take(&mut values, "webhooks", &mut report).unwrap_or_default();
     let secrets: IndexMap<String, String> = take(&mut values, "secrets", &mut report).unwrap_or_default();
-
     let secrets: Secrets = secrets.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
-    let (pipelines, bad_pipelines) = pipelines(&mut values, root, &secrets, &mut report);
+    let agent = take(&mut values, "agent", &mut report).unwrap_or_default();
+    let mut desk = Desk { report: &mut report, about: About::File };
+    let agent = check::agent(agent, root.child("agent"), (env, &secrets), &mut desk);
+
+    let means = Means { secrets: &secrets, agent: agent.coding.as_ref() };
+    let (pipelines, bad_pipelines) = pipelines(&mut values, root, means, &mut report);
     let known: Vec<String> = pipelines.keys().chain(&bad_pipelines).cloned().collect();
     let mut projects =
         projects(&mut values, root, &Context { env, pipelines: &known, good_pipelines: &pipelines }, &mut report);
@@ -169,7 +171,7 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
 fn pipelines(
     values: &mut Json,
     root: Spot<'_>,
-    secrets: &Secrets,
+    means: Means<'_>,
     report: &mut Report<'_>,
 ) -> (IndexMap<String, Arc<Pipeline>>, Vec<String>) {
     let section = root.child("pipelines");
@@ -179,13 +181,13 @@ fn pipelines(
         let about = About::Pipeline(name.to_owned());
         let raw = raws.shift_remove(name).and_then(|value| deserialize(value, &about, section.child(name), report));
         let mut desk = Desk { report, about };
-        let pipeline = raw.map(|raw| check::pipeline(name, raw, section.child(name), secrets, &mut desk));
+        let pipeline = raw.map(|raw| check::pipeline(name, raw, section.child(name), means, &mut desk));
         match pipeline.filter(|_| !desk.has_error()) {
             Some(pipeline) => drop(good.insert(name.to_owned(), Arc::new(pipeline))),
             None => bad.push(name.to_owned()),
         }
     }
-    for preset in check::presets() {
+    for preset in check::presets(means) {
         if !good.contains_key(&preset.name) && !bad.contains(&preset.name) {
             good.insert(preset.name.clone(), Arc::new(preset));
         }
@@ -244,7 +246,7 @@ fn leave_out(
 }
 
 /// Every pipeline that a ticket of this project may run, the last resort included when nothing precedes it.
-pub(super) fn pipelines_of(project: &Project) -> impl Iterator<Item = &str> {
+pub fn pipelines_of(project: &Project) -> impl Iterator<Item = &str> {
     let defaults = [project.trigger.default_pipeline.as_deref(), project.pipeline.as_deref()];
     let last = if defaults.iter().all(Option::is_none) { Some(LAST_RESORT) } else { None };
     let by_label = project.trigger.pipeline_from_label.values().map(String::as_str);

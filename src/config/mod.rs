@@ -26,13 +26,15 @@ mod template;
 mod tree;
 mod webhooks;
 
+pub use check::built_in;
 pub use env::{Env, webhook_secret_name};
 pub use forge::{Forge, ForgePlace};
 pub use live::{Live, Refresh};
-pub use load::{Loaded, load, parse};
+pub use load::{Loaded, load, parse, pipelines_of};
 pub use model::{
-    Action, Agent, AgentKind, AgentProgram, ChangeRequest, CodingAgent, Config, Credentials, Leader, LifecycleTimes,
-    Pipeline, Place, Polling, Project, Queue, Retry, Secrets, Source, SourceHost, Step, Tracker, Trigger,
+    Action, Agent, AgentKind, AgentProgram, ChangeRequest, CodingAgent, Config, Credentials, DefaultAgent, Leader,
+    LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry, Secrets, Source, SourceHost, Step, Tracker,
+    Trigger,
 };
 pub use nearest::hint;
 pub use problem::{About, Broken, Problem, Severity};

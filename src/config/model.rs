@@ -368,6 +368,8 @@ pub struct CodingAgent {
     pub program: AgentProgram,
     /// What it is told; `None` is the usual prompt.
     pub prompt: Option<Template>,
+    /// A file of the workspace that it writes for later steps, and that is no part of the change.
+    pub report: Option<PathBuf>,
     /// It is ended when it has printed nothing for so long.
     pub stall_timeout: Duration,
 }
@@ -386,6 +388,22 @@ pub enum AgentProgram {
     },
     /// Program and arguments; the prompt is its standard input.
     Command(Vec<String>),
+    /// The step leaves it to `agent.coding`, and that is not there. Only in pipelines that come with the program: those
+    /// of the file are refused.
+    NotConfigured,
+}
+
+/// The coding agent of every step that names none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultAgent {
+    /// How it is started.
+    pub program: AgentProgram,
+    /// It is ended when it has printed nothing for so long; `None` is the usual limit.
+    pub stall_timeout: Option<Duration>,
+    /// Environment variables beside those of the step.
+    pub env: IndexMap<String, String>,
+    /// Names of [`Config::secrets`] beside those of the step.
+    pub secrets: Vec<String>,
 }
 
 /// Coding agents whose command line is known.
@@ -441,6 +459,8 @@ pub struct Agent {
     pub lifecycle: LifecycleTimes,
     /// Root of workspaces and run logs.
     pub data_dir: PathBuf,
+    /// The coding agent of every step that names none.
+    pub coding: Option<DefaultAgent>,
 }
 
 /// The queue consumer.

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::mask::{Mask, MaskedStream};
@@ -25,19 +27,43 @@ pub(super) struct Capture {
     written: u64,
     tail: Tail,
     stream: MaskedStream,
+    heard: Heard,
+}
+
+/// When a step printed something for the last time. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Heard(Arc<Mutex<Instant>>);
+
+impl Heard {
+    /// Silence counts from now.
+    pub(super) fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// When that was.
+    pub(super) fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Capture {
     /// Starts with an open log file, or without one. What `mask` knows is never kept.
     pub(super) fn new(log: Option<(PathBuf, std::fs::File)>, mask: Mask) -> Self {
         let log = log.map(|(path, file)| (path, File::from_std(file)));
-        Self { log, written: 0, tail: Tail::default(), stream: MaskedStream::new(mask) }
+        let heard = Heard(Arc::new(Mutex::new(Instant::now())));
+        Self { log, written: 0, tail: Tail::default(), stream: MaskedStream::new(mask), heard }
     }
 
     /// The next chunk of output.
     pub(super) async fn take(&mut self, chunk: &[u8]) {
+        self.heard.begin();
         let shown = self.stream.push(chunk);
         self.keep(&shown).await;
+    }
+
+    /// Tells how long it has been silent.
+    pub(super) fn heard(&self) -> Heard {
+        self.heard.clone()
     }
 
     /// The end of a step: nothing is held back any more. Returns the readable end of its output.

@@ -8,17 +8,21 @@
 
 pub mod mask;
 pub mod outcome;
+pub mod programs;
 pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod supervise;
 
+mod agents;
 mod capture;
+mod fingerprint;
 mod git;
 mod hands;
 mod inert;
 mod known;
 mod logs;
+mod prompt;
 mod remove;
 mod sequence;
 mod steps;

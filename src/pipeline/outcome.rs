@@ -174,6 +174,8 @@ pub enum FailureCause {
     Refused(String),
     /// A coding agent was content and changed nothing.
     NoChange,
+    /// A coding agent printed nothing for so long.
+    Stalled(Duration),
     /// The process that watches the step was killed, most likely by the step itself.
     SupervisorLost,
 }
@@ -219,6 +221,9 @@ pub(super) fn cause_in_words(cause: &FailureCause) -> String {
         }
         FailureCause::NotStarted(why) => format!("could not be started: {why}"),
         FailureCause::Refused(why) => format!("could not be done: {why}"),
+        FailureCause::Stalled(limit) => {
+            format!("was ended because it had printed nothing for {}", duration_in_words(*limit))
+        }
         FailureCause::NoChange => "ended without an error and without a change to any file".to_owned(),
         FailureCause::SupervisorLost => {
             "killed the process that watches it, so its result is not known; everything it started was ended".to_owned()

@@ -4,7 +4,7 @@
 //! it; a run that was asked to stop, or whose time is over, starts nothing more; every step is in the report.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tracing::debug;
 use super::capture::Capture;
 use super::known::{Known, KnownStep};
 use super::outcome::{ChangeRequestLink, Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
+use super::programs;
 use super::run::Run;
 use super::steps::{self, Ended, Outputs, State, StepContext, Surroundings};
 use super::workspace::RunFolder;
@@ -65,10 +66,15 @@ impl<'a> Sequence<'a> {
     /// Runs what is to be run.
     pub(super) async fn carry_out(mut self, capture: &mut Capture) -> Sum {
         let mut tail = String::new();
+        let missing = self.missing_program(capture).await;
         for (index, step) in self.run.pipeline.steps.iter().enumerate() {
             if let Some(outcome) = self.run.interrupted_already(index) {
                 self.keep_work(&outcome, index, capture).await;
                 return self.sum(outcome, tail);
+            }
+            if missing == Some(index) {
+                self.report(step, StepOutcome::Failed, Duration::ZERO);
+                continue;
             }
             let started = Instant::now();
             let end = match self.holds(step) {
@@ -119,6 +125,17 @@ impl<'a> Sequence<'a> {
         Sum { outcome, steps: self.done, tail, change_request, left_behind: self.left_behind }
     }
 
+    /// The step whose program is not there, which fails the run before anything is done in vain.
+    async fn missing_program(&mut self, capture: &mut Capture) -> Option<usize> {
+        let steps = &self.run.pipeline.steps;
+        let path = |step: &'a Step| step.env.get("PATH").map_or_else(|| self.surroundings.path(), OsStr::new);
+        let (index, why) = programs::missing(steps, path, self.run.host())?;
+        capture.begin_step(&format!("step {} of {} cannot be started: {why}", index + 1, steps.len())).await;
+        let failure = Failure { step: Some((index, steps[index].to_string())), cause: FailureCause::NotStarted(why) };
+        self.failure = Some(Failed { failure, tail: String::new() });
+        Some(index)
+    }
+
     fn holds(&self, step: &Step) -> Result<bool, String> {
         let success = self.failure.is_none();
         match &step.condition {
@@ -164,6 +181,7 @@ impl<'a> Sequence<'a> {
             Ended::NotStarted(why) => FailureCause::NotStarted(why),
             Ended::Refused(why) => FailureCause::Refused(why),
             Ended::NoChange => FailureCause::NoChange,
+            Ended::Stalled(limit) => FailureCause::Stalled(limit),
             Ended::SupervisorLost => FailureCause::SupervisorLost,
             Ended::Expired => return StepEnd::Over(Outcome::Stopped(StopReason::LeaseLost)),
             Ended::Stopped => match (interrupt.get(), step.timeout) {

@@ -2,7 +2,7 @@
 
 use crate::fixture::run;
 
-const COMMANDS: [&str; 6] = ["server", "demo", "validate", "poll", "schema", "health"];
+const COMMANDS: [&str; 7] = ["server", "demo", "validate", "pipelines", "poll", "schema", "health"];
 
 #[tokio::test]
 async fn every_command_explains_itself_and_says_its_version() {

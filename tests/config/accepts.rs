@@ -90,7 +90,7 @@ fn what_is_not_written_has_the_documented_default() {
     assert!(!config.webhooks.allow_unsigned);
     let polling = config.projects["p"].polling;
     assert_eq!((polling.enabled, polling.interval, polling.jitter_percent), (false, Duration::from_secs(60), 10));
-    assert_eq!(config.pipelines["fix-bug"].timeout, Duration::from_secs(60));
+    assert_eq!(config.pipelines["fix-bug"].timeout, Duration::from_secs(3600));
 
     // A section with nothing below it counts as an empty one.
     let empty = "webhooks:\nagent:\n  queue:\npipelines:\nsecrets:\nprojects:\n  p:\n    tickets: { type: GitHub, url: https://github.com/o/r }\n    github_trigger:\n    polling:\n";

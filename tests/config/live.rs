@@ -191,14 +191,14 @@ fn validate_tells_clean_files_from_bad_and_missing_ones() {
     use agent_smith::cli::validate::validate;
     let file = File::new(&format!("projects:\n{}", project("a", "")));
     let env: Env = [("GITHUB_TOKEN", "t")].into_iter().collect();
-    assert_eq!(validate(&file.path, &env), 0);
-    assert_eq!(validate(&file.path, &Env::default()), 0, "a warning is no error");
+    assert_eq!(validate(&file.path, &env, false), 0);
+    assert_eq!(validate(&file.path, &Env::default(), false), 0, "a warning is no error");
     file.write(&format!("projects:\n{}", project("a", SPOILED)));
-    assert_eq!(validate(&file.path, &env), 1);
+    assert_eq!(validate(&file.path, &env, false), 1);
     file.write("projects: [\n");
-    assert_eq!(validate(&file.path, &env), 1);
+    assert_eq!(validate(&file.path, &env, false), 1);
     fs::write(&file.path, b"projects: {}\n# \xff\n").expect("written");
-    assert_eq!(validate(&file.path, &env), 1);
-    assert_eq!(validate(&file.path.with_file_name("nowhere.yml"), &env), 2);
-    assert_eq!(validate(file.path.parent().expect("a directory"), &env), 2);
+    assert_eq!(validate(&file.path, &env, false), 1);
+    assert_eq!(validate(&file.path.with_file_name("nowhere.yml"), &env, false), 2);
+    assert_eq!(validate(file.path.parent().expect("a directory"), &env, false), 2);
 }

@@ -151,6 +151,15 @@ const TABLE: &[Row] = &[
     ("https://github.com/org/repo", "https://${HOST", (5, 12), &["without a closing `}`"]),
     // Commands.
     ("- run: make", "- run: ' '", (20, 9), &["empty"]),
+    // Coding agents.
+    ("- run: make", "- agent: {}", (20, 9), &["`type`", "`command`", "`agent.coding`"]),
+    ("- run: make", "- agent: { type: claude, command: [x] }", (20, 9), &["not both"]),
+    ("- run: make", "- agent: { model: x }", (20, 9), &["belong to a `type`"]),
+    ("- run: make", "- agent: { type: claud }", (20, 24), &["claude"]),
+    ("- run: make", "- agent: { type: claude, report: ../x }", (20, 40), &["inside of the workspace"]),
+    ("- run: make", "- agent: { type: claude, prompt: '{{ ticket.titel }}' }", (20, 40), &["`ticket.title`"]),
+    ("agent:\n", "agent:\n  coding: { env: { A: b } }\n", (22, 3), &["needs `type`"]),
+    ("agent:\n", "agent:\n  coding: { type: codex, secrets: [KEY] }\n", (22, 36), &["`KEY`", "`secrets`"]),
 ];
 
 #[test]

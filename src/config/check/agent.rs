@@ -6,14 +6,19 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Spot;
+use super::{Spot, coding};
 use crate::config::env::Env;
-use crate::config::model::{Agent, Leader, LifecycleTimes, Queue};
+use crate::config::model::{Agent, Leader, LifecycleTimes, Queue, Secrets};
 use crate::config::problem::Desk;
 use crate::config::raw;
 
 /// The `agent` section with its defaults.
-pub(in crate::config) fn agent(raw: raw::Agent, spot: Spot<'_>, env: &Env, desk: &mut Desk<'_, '_>) -> Agent {
+pub(in crate::config) fn agent(
+    raw: raw::Agent,
+    spot: Spot<'_>,
+    (env, secrets): (&Env, &Secrets),
+    desk: &mut Desk<'_, '_>,
+) -> Agent {
     let queue = raw.queue.unwrap_or_default();
     let leader = raw.leader.unwrap_or_default();
     let lifecycle = raw.lifecycle.unwrap_or_default();
@@ -38,6 +43,7 @@ pub(in crate::config) fn agent(raw: raw::Agent, spot: Spot<'_>, env: &Env, desk:
             reconcile_interval: seconds(lifecycle.reconcile_interval_seconds),
         },
         data_dir: data_dir(raw.data_dir, spot.child("data_dir"), env, desk),
+        coding: raw.coding.and_then(|raw| coding::coding(raw, spot.child("coding"), secrets, desk)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! value that the structure check has already refused is not reported again.
 
 mod agent;
+mod coding;
 mod forge;
 mod labels;
 mod pipelines;
@@ -15,10 +16,12 @@ mod steps;
 mod tracker;
 mod trackers;
 mod trigger;
+mod variables;
 mod webhooks;
 
 pub(super) use agent::agent;
-pub(super) use pipelines::{pipeline, presets};
+pub use pipelines::built_in;
+pub(super) use pipelines::{Means, pipeline, presets};
 pub(super) use project::{Context, project};
 pub(super) use spot::Spot;
 pub(super) use trackers::warn_of_overlaps;

@@ -1,12 +1,13 @@
 //! Pipelines: those of the file and those that come with the program.
 //!
-//! Called by `load`. What must stay true: a pipeline that comes with the program never pretends to have done anything.
+//! Called by `load`. What must stay true: a pipeline that comes with the program means the same when
+//! it is copied into the file.
 
 use std::time::Duration;
 
 use super::steps::Steps;
 use super::{Spot, check_name};
-use crate::config::model::{Pipeline, Retry, Secrets};
+use crate::config::model::{DefaultAgent, Pipeline, Retry, Secrets};
 use crate::config::problem::{About, Desk, Report};
 use crate::config::source::Source;
 use crate::config::{raw, tree};
@@ -18,10 +19,24 @@ const PRESETS: [(&str, &str); 3] = [
     ("security-scan", include_str!("../../pipeline/presets/security-scan.yml")),
 ];
 
+/// What a pipeline needs that is not its own.
+#[derive(Clone, Copy)]
+pub(in crate::config) struct Means<'a> {
+    /// What its steps may ask for by name.
+    pub(in crate::config) secrets: &'a Secrets,
+    /// The coding agent of steps that name none.
+    pub(in crate::config) agent: Option<&'a DefaultAgent>,
+}
+
+/// The names of the pipelines that come with the program, each with its text in the syntax of the file.
+pub fn built_in() -> &'static [(&'static str, &'static str)] {
+    &PRESETS
+}
+
 /// The pipelines that come with the program, in the order the documentation lists them.
-pub(in crate::config) fn presets() -> impl Iterator<Item = Pipeline> {
-    PRESETS.into_iter().filter_map(|(name, text)| {
-        let preset = preset(name, text);
+pub(in crate::config) fn presets(means: Means<'_>) -> impl Iterator<Item = Pipeline> {
+    PRESETS.into_iter().filter_map(move |(name, text)| {
+        let preset = preset(name, text, means);
         if let Err(error) = &preset {
             tracing::error!(pipeline = name, %error, "the built-in pipeline {name} cannot be read");
         }
@@ -29,14 +44,15 @@ pub(in crate::config) fn presets() -> impl Iterator<Item = Pipeline> {
     })
 }
 
-/// Read and checked as if it stood in the file, where it could ask for no secret.
-fn preset(name: &str, text: &str) -> anyhow::Result<Pipeline> {
+/// Read and checked as if it stood in the file.
+fn preset(name: &str, text: &str, means: Means<'_>) -> anyhow::Result<Pipeline> {
     let raw: raw::Pipeline = serde_yaml::from_str(text)?;
     let tree = tree::parse(text).map_err(|not_yaml| anyhow::anyhow!(not_yaml.message))?;
     let (source, about) = (Source::new(name, text), About::Pipeline(name.to_owned()));
     let mut report = Report::new(&source);
     let mut desk = Desk { report: &mut report, about: about.clone() };
-    let checked = pipeline(name, raw, Spot::root(&tree), &Secrets::default(), &mut desk);
+    let steps = Steps::new(means.secrets, means.agent, true);
+    let checked = checked(name, raw, Spot::root(&tree), steps, &mut desk);
     anyhow::ensure!(!report.has_error(&about), "it has mistakes: {:?}", report.into_sorted());
     Ok(Pipeline { built_in: true, ..checked })
 }
@@ -46,11 +62,14 @@ pub(in crate::config) fn pipeline(
     name: &str,
     raw: raw::Pipeline,
     spot: Spot<'_>,
-    secrets: &Secrets,
+    means: Means<'_>,
     desk: &mut Desk<'_, '_>,
 ) -> Pipeline {
+    checked(name, raw, spot, Steps::new(means.secrets, means.agent, false), desk)
+}
+
+fn checked(name: &str, raw: raw::Pipeline, spot: Spot<'_>, mut steps: Steps<'_>, desk: &mut Desk<'_, '_>) -> Pipeline {
     check_name("pipeline", name, spot.key_span(), desk);
-    let mut steps = Steps::new(secrets);
     let spots = spot.child("steps");
     let written = raw.steps.into_iter().enumerate();
     let checked = written.filter_map(|(index, step)| steps.check(step, spots.item(index), desk)).collect();
@@ -72,18 +91,21 @@ pub(in crate::config) fn pipeline(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Action, Step};
+    use crate::config::{Action, AgentProgram};
 
     #[test]
-    fn every_preset_can_be_read_and_fails_with_a_cure() {
-        let presets: Vec<Pipeline> = presets().collect();
+    fn every_preset_can_be_read_and_says_what_it_lacks() {
+        let presets: Vec<Pipeline> = presets(Means { secrets: &Secrets::default(), agent: None }).collect();
         assert_eq!(presets.len(), PRESETS.len());
         for preset in presets {
-            let [Step { action: Action::Run { command }, .. }] = preset.steps.as_slice() else { panic!("{preset:?}") };
-            let output = std::process::Command::new("sh").args(["-c", command]).output().expect("sh");
-            let told = String::from_utf8(output.stderr).expect("text");
-            assert_eq!(output.status.code(), Some(1), "{}", preset.name);
-            assert!(told.contains(&preset.name) && told.contains("agentsmith.yml"), "{told}");
+            let does: Vec<String> = preset.steps.iter().map(|step| step.action.to_string()).collect();
+            let expected: &[&str] = match preset.name.as_str() {
+                "security-scan" => &["checkout", "agent", "comment"],
+                _ => &["checkout", "agent", "commit", "push", "open_change_request", "comment"],
+            };
+            assert_eq!(does, expected, "{}", preset.name);
+            let Action::Agent(agent) = &preset.steps[1].action else { panic!("{preset:?}") };
+            assert_eq!(agent.program, AgentProgram::NotConfigured);
         }
     }
 }

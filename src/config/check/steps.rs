@@ -5,33 +5,34 @@
 
 use std::time::Duration;
 
-use super::Spot;
-use crate::config::model::{Action, AgentKind, AgentProgram, ChangeRequest, CodingAgent, Secrets, Step};
+use super::variables::check_environment;
+use super::{Spot, coding};
+use crate::config::model::{Action, ChangeRequest, DefaultAgent, Secrets, Step};
 use crate::config::problem::Desk;
+use crate::config::raw;
 use crate::config::template::{Condition, Template};
-use crate::config::{hint, raw};
 
 /// Characters of a step's name. It stands in every line about it.
 const MAX_NAME: usize = 40;
-/// What the program sets by itself; a step that sets it too would take its own orders for ours.
-const RESERVED: &str = "AGENTSMITH_";
 
 /// What a step can be, in the order the documentation lists them.
 const ACTIONS: [&str; 8] =
     ["run", "checkout", "agent", "commit", "push", "open_change_request", "comment", "set_status"];
-/// A coding agent prints what it does; one that thinks for a quarter of an hour without a word hangs.
-const STALL_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Checks the steps of one pipeline in their order.
 pub(super) struct Steps<'a> {
     secrets: &'a Secrets,
+    /// The coding agent of steps that name none.
+    agent: Option<&'a DefaultAgent>,
+    /// They come with the program.
+    built_in: bool,
     names: Vec<String>,
     has_checkout: bool,
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(secrets: &'a Secrets) -> Self {
-        Self { secrets, names: Vec::new(), has_checkout: false }
+    pub(super) fn new(secrets: &'a Secrets, agent: Option<&'a DefaultAgent>, built_in: bool) -> Self {
+        Self { secrets, agent, built_in, names: Vec::new(), has_checkout: false }
     }
 
     /// The next step. Every mistake is reported; what is returned is of use only when there was none.
@@ -40,8 +41,9 @@ impl<'a> Steps<'a> {
             let condition = Condition::parse(text, &self.names);
             condition.map_err(|why| desk.error(spot.child("if").span(), format!("the condition: {why}"))).ok()
         });
-        self.check_environment(&raw, spot, desk);
-        let step = Step {
+        check_environment((&raw.env, &raw.secrets), spot, self.secrets, desk);
+        let by_default = raw.agent.as_ref().is_some_and(|agent| agent.kind.is_none() && agent.command.is_none());
+        let mut step = Step {
             name: raw.name.clone(),
             condition,
             timeout: raw.timeout_seconds.map(Duration::from_secs),
@@ -57,6 +59,9 @@ impl<'a> Steps<'a> {
                 desk.error(spot.child(&step.action.to_string()).key_span(), message);
             }
             _ => {}
+        }
+        if let Some(agent) = self.agent.filter(|_| by_default) {
+            add_missing(&mut step, agent);
         }
         if let Some(name) = &step.name {
             self.check_name(name, spot.child("name"), desk);
@@ -109,35 +114,11 @@ impl<'a> Steps<'a> {
     }
 
     fn agent(&self, raw: raw::CodingAgent, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Option<Action> {
-        let prompt = match raw.prompt {
-            Some(prompt) => Some(self.template(&prompt, spot.child("prompt"), desk)?),
+        let prompt = match &raw.prompt {
+            Some(prompt) => Some(self.template(prompt, spot.child("prompt"), desk)?),
             None => None,
         };
-        let program = match (raw.kind, raw.command) {
-            (Some(kind), None) => AgentProgram::Known { kind: agent_kind(kind), model: raw.model, args: raw.args },
-            (None, Some(command)) => {
-                if raw.model.is_some() || !raw.args.is_empty() {
-                    desk.error(spot.key_span(), "`model` and `args` belong to a `type`; put them into `command`");
-                }
-                if command.first().is_none_or(|program| program.trim().is_empty()) {
-                    desk.error(spot.child("command").key_span(), "`command` names no program");
-                }
-                AgentProgram::Command(command)
-            }
-            (Some(_), Some(_)) => {
-                desk.error(spot.key_span(), "give an agent `type` or `command`, not both");
-                return None;
-            }
-            (None, None) => {
-                desk.error(
-                    spot.key_span(),
-                    "an agent needs `type` (claude, codex, gemini, aider, opencode) or `command`",
-                );
-                return None;
-            }
-        };
-        let stall_timeout = raw.stall_timeout_seconds.map_or(STALL_TIMEOUT, Duration::from_secs);
-        Some(Action::Agent(CodingAgent { program, prompt, stall_timeout }))
+        coding::agent(raw, prompt, spot, (self.agent, self.built_in), desk).map(Action::Agent)
     }
 
     fn template(&self, text: &str, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Option<Template> {
@@ -161,39 +142,19 @@ impl<'a> Steps<'a> {
             desk.error(spot.span(), format!("an earlier step is named `{name}` already"));
         }
     }
-
-    fn check_environment(&self, raw: &raw::Step, spot: Spot<'_>, desk: &mut Desk<'_, '_>) {
-        for (name, value) in &raw.env {
-            let place = spot.child("env").child(name);
-            check_variable(name, place, desk);
-            if value.contains('\0') {
-                desk.error(place.span(), "an environment variable may not contain a NUL character");
-            }
-        }
-        for (index, name) in raw.secrets.iter().enumerate() {
-            let place = spot.child("secrets").item(index);
-            check_variable(name, place, desk);
-            if self.secrets.get(name).is_none() {
-                let known = hint(name, self.secrets.names());
-                desk.error(place.span(), format!("`{name}` is not a name under `secrets` that has a value{known}"));
-            }
-            if raw.env.contains_key(name) {
-                desk.error(place.span(), format!("`{name}` stands under `env` of this step too"));
-            }
-        }
-    }
 }
 
-fn check_variable(name: &str, place: Spot<'_>, desk: &mut Desk<'_, '_>) {
-    let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !fits {
-        desk.error(
-            place.key_span(),
-            format!("`{name}` cannot be an environment variable: letters, digits, underscores"),
-        );
-    } else if name.starts_with(RESERVED) {
-        desk.error(place.key_span(), format!("names that begin with {RESERVED} are set by agent-smith"));
+/// What the agent of all steps sees, where the step says nothing else.
+fn add_missing(step: &mut Step, agent: &DefaultAgent) {
+    for (name, value) in &agent.env {
+        if !step.env.contains_key(name) && !step.secrets.contains(name) {
+            step.env.insert(name.clone(), value.clone());
+        }
+    }
+    for name in &agent.secrets {
+        if !step.env.contains_key(name) && !step.secrets.contains(name) {
+            step.secrets.push(name.clone());
+        }
     }
 }
 
@@ -223,14 +184,4 @@ fn checkout(raw: raw::Checkout, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Acti
         desk.error(spot.child("base").span(), "`base` is no name of a branch");
     }
     Action::Checkout { base, keep_work }
-}
-
-fn agent_kind(kind: raw::AgentType) -> AgentKind {
-    match kind {
-        raw::AgentType::Claude => AgentKind::Claude,
-        raw::AgentType::Codex => AgentKind::Codex,
-        raw::AgentType::Gemini => AgentKind::Gemini,
-        raw::AgentType::Aider => AgentKind::Aider,
-        raw::AgentType::OpenCode => AgentKind::OpenCode,
-    }
 }

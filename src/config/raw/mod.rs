@@ -16,7 +16,9 @@ use crate::ticket::PlatformKind;
 
 mod pipelines;
 
-pub(super) use pipelines::{AgentType, ChangeRequest, Checkout, CodingAgent, Commit, Pipeline, Push, Retry, Step};
+pub(super) use pipelines::{
+    AgentType, ChangeRequest, Checkout, CodingAgent, Commit, DefaultAgent, Pipeline, Push, Retry, Step,
+};
 
 /// The longest time that can be given, 30 days. Longer is most likely meant in milliseconds.
 const MAX_SECONDS: u64 = 2_592_000;
@@ -169,6 +171,8 @@ pub(super) struct Agent {
     /// Root of workspaces and run logs. Default: $STATE_DIRECTORY, else $XDG_STATE_HOME/agent-smith, else
     /// $HOME/.local/state/agent-smith, else /var/lib/agent-smith.
     pub(super) data_dir: Option<String>,
+    /// The coding agent of every `agent` step that names none, also of the built-in pipelines.
+    pub(super) coding: Option<DefaultAgent>,
 }
 
 /// The queue consumer.

@@ -104,7 +104,7 @@ pub(in crate::config) struct Checkout {
     pub(in crate::config) keep_work: bool,
 }
 
-/// A coding agent: one whose command line is known, or any command.
+/// A coding agent: one whose command line is known, or any command; without either, the one of `agent.coding`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct CodingAgent {
@@ -120,9 +120,35 @@ pub(in crate::config) struct CodingAgent {
     pub(in crate::config) command: Option<Vec<String>>,
     /// What it is told; a template. Default: title and description of the ticket, and to change files only.
     pub(in crate::config) prompt: Option<String>,
+    /// A file of the workspace that it writes and that later steps find as the output `report`. It is no part of the
+    /// change, and with it the agent need not change anything else.
+    pub(in crate::config) report: Option<String>,
     /// It is ended when it has printed nothing for so long.
     #[schemars(range(min = 1, max = MAX_SECONDS))]
     pub(in crate::config) stall_timeout_seconds: Option<u64>,
+}
+
+/// The coding agent of every `agent` step that names none.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct DefaultAgent {
+    /// An agent whose command line is known.
+    #[serde(rename = "type")]
+    pub(in crate::config) kind: Option<AgentType>,
+    /// The model it is told to use, in the agent's own words.
+    pub(in crate::config) model: Option<String>,
+    /// More arguments for an agent whose command line is known.
+    pub(in crate::config) args: Vec<String>,
+    /// Any other agent: program and arguments. The prompt is its standard input.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) command: Option<Vec<String>>,
+    /// It is ended when it has printed nothing for so long.
+    #[schemars(range(min = 1, max = MAX_SECONDS))]
+    pub(in crate::config) stall_timeout_seconds: Option<u64>,
+    /// Environment variables it gets beside those of the step.
+    pub(in crate::config) env: IndexMap<String, String>,
+    /// Names under `secrets` whose values it may see, as environment variables of the same name.
+    pub(in crate::config) secrets: Vec<String>,
 }
 
 /// Coding agents whose command line is known.

@@ -132,7 +132,7 @@ fn quoted(value: &str) -> String {
 }
 
 /// Writes a file as a whole: what was there, also a link, is replaced and not followed.
-pub(super) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
+pub(in crate::pipeline) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".fresh");
     let fresh = PathBuf::from(fresh);

@@ -35,7 +35,7 @@ mod remote;
 pub(super) use branch::{PREFIX, branch_of};
 pub(super) use call::{Call, Git, Trouble};
 pub(super) use changes::{Author, Tree, changed_files, commit_all, commits_ahead};
-pub(super) use folders::{GitFolder, make_workspace};
+pub(super) use folders::{GitFolder, make_workspace, replace};
 pub(super) use history::{Start, Wanted, begin};
 pub(super) use mirror::Mirrors;
 pub(super) use refusal::{Refusal, refusal};

@@ -3,8 +3,9 @@
 //! Who calls: `sequence` makes one for each step; every step reads it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::Surroundings;
 use crate::pipeline::capture::Capture;
@@ -79,6 +80,12 @@ pub(in crate::pipeline) struct Checkout {
 }
 
 impl StepContext<'_> {
+    /// Where its programs are looked for.
+    pub(super) fn path(&self) -> &OsStr {
+        let own = self.variables.iter().rev().find(|(name, _)| name == "PATH");
+        own.map_or_else(|| self.surroundings.path(), |(_, path)| path)
+    }
+
     /// Says to the steps after it where the work stands: `branch`, `base`, `commit`, `changed`.
     pub(super) fn say_where_the_work_stands(&mut self) {
         if let Some(Checkout { branch, base, commit, changed, .. }) = &self.state.checkout {
@@ -111,6 +118,8 @@ pub(in crate::pipeline) enum Ended {
     Refused(String),
     /// A coding agent was content and changed nothing.
     NoChange,
+    /// A coding agent printed nothing for so long, and was ended.
+    Stalled(Duration),
     /// Its supervisor was killed. Its processes have been ended.
     SupervisorLost,
 }

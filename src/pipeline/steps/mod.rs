@@ -4,6 +4,7 @@
 
 use crate::config::Action;
 
+mod agent;
 mod checkout;
 mod comment;
 mod commit;
@@ -25,12 +26,12 @@ pub(super) async fn carry_out(action: &Action, context: &mut StepContext<'_>, st
     match action {
         Action::Run { command } => run::carry_out(command, context, stop).await,
         Action::Checkout { base, keep_work } => checkout::carry_out((base.as_deref(), *keep_work), context, stop).await,
+        Action::Agent(agent) => agent::carry_out(agent, context, stop).await,
         Action::Commit { message } => commit::carry_out(message.as_ref(), context, stop).await,
         Action::Push => push::carry_out(context, stop).await,
         Action::OpenChangeRequest(wanted) => open_change_request::carry_out(wanted, context, stop).await,
         Action::Comment(template) => comment::carry_out(template, context, stop).await,
         Action::SetStatus(status) => set_status::carry_out(status, context, stop).await,
-        other => Ended::NotStarted(format!("UNFINISHED {other}")),
     }
 }
 

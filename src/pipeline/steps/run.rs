@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use super::context::{Ended, StepContext, StopNow};
 use crate::job::{Job, WriteRight};
+use crate::pipeline::programs::{DEFAULT_PATH, SHELL};
 use crate::pipeline::supervise::client::{Launch, supervise};
 use crate::pipeline::workspace::RunFolder;
 
 /// What a step may see of the server's environment: where programs and the user's settings are, and how to print.
 const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER"];
-/// `PATH` where the server has none.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the steps of one run have in common.
 pub(in crate::pipeline) struct Surroundings {
@@ -59,6 +58,22 @@ impl Surroundings {
         set("AGENTSMITH_WORKSPACE", &folder.workspace());
         Self { supervisor: supervisor.to_owned(), workspace: folder.workspace(), environment, right }
     }
+
+    /// What every step finds in its environment.
+    pub(super) fn environment(&self) -> &[(OsString, OsString)] {
+        &self.environment
+    }
+
+    /// The program that becomes the supervisor.
+    pub(super) fn supervisor(&self) -> &Path {
+        &self.supervisor
+    }
+
+    /// Where the programs of steps are looked for.
+    pub(in crate::pipeline) fn path(&self) -> &OsStr {
+        let path = self.environment.iter().find(|(name, _)| name == "PATH");
+        path.map_or(OsStr::new(DEFAULT_PATH), |(_, path)| path)
+    }
 }
 
 pub(super) async fn carry_out(command: &str, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
@@ -68,7 +83,7 @@ pub(super) async fn carry_out(command: &str, context: &mut StepContext<'_>, stop
         return Ended::NotStarted("the workspace is gone: an earlier step removed it".to_owned());
     }
     let environment = [surroundings.environment.as_slice(), context.variables.as_slice()].concat();
-    let command = ["/bin/sh".into(), "-c".into(), command.into()];
+    let command = [SHELL.into(), "-c".into(), command.into()];
     let launch = Launch {
         supervisor: &surroundings.supervisor,
         command: &command,
