@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::run::Run;
 use crate::ticket::Labels;
@@ -35,6 +36,25 @@ impl<'a> Known<'a> {
             run: KnownRun { id: &job.run_id, attempt: run.attempt, pipeline: &pipeline.name, host: run.host() },
             steps,
         }
+    }
+
+    /// The same with the texts that somebody else wrote made harmless: those of the ticket, and what steps have said.
+    pub(super) fn with_texts(&self, ticket: fn(&str) -> String, said: fn(&str) -> String) -> Result<Value, String> {
+        let mut known = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        for name in ["title", "body"] {
+            if let Some(Value::String(text)) = known["ticket"].get_mut(name) {
+                *text = ticket(text);
+            }
+        }
+        for label in known["ticket"]["labels"].as_array_mut().into_iter().flatten() {
+            *label = Value::String(ticket(label.as_str().unwrap_or_default()));
+        }
+        for step in known["steps"].as_object_mut().into_iter().flat_map(|steps| steps.values_mut()) {
+            for output in step["outputs"].as_object_mut().into_iter().flat_map(|outputs| outputs.values_mut()) {
+                *output = Value::String(said(output.as_str().unwrap_or_default()));
+            }
+        }
+        Ok(known)
     }
 }
 

@@ -214,7 +214,7 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// A last guard: every part has its own bound and their sum is below this one.
-fn bounded(text: String) -> String {
+pub(super) fn bounded(text: String) -> String {
     if text.chars().count() < MAX_CHARS { text } else { cut_middle(&text, MAX_CHARS - 100) }
 }
 

@@ -10,6 +10,7 @@ use crate::{Backend, on_both_stores};
 on_both_stores!(
     a_failing_step_ends_failed_with_its_last_lines,
     a_failed_run_is_begun_again_when_its_pipeline_says_so,
+    a_comment_step_speaks_once_and_mentions_nobody_for_the_ticket,
     the_same_number_in_two_projects_is_two_tickets,
     hostile_ticket_text_is_only_data,
     a_preset_without_steps_fails_and_says_what_to_do,
@@ -56,6 +57,29 @@ async fn a_failed_run_is_begun_again_when_its_pipeline_says_so(backend: Backend)
     world.ends("org/api", thrice, Lifecycle::Done).await;
     assert_eq!(world.lines("runs"), ["1", "2", "1", "2", "3"]);
     stored.is_left_clean("api", &[twice, thrice]).await;
+    assert!(app.stop().await);
+}
+
+async fn a_comment_step_speaks_once_and_mentions_nobody_for_the_ticket(backend: Backend) {
+    let world = World::with(&["org/api"]).await;
+    let stored = backend.open();
+    let pipelines = "  fix-bug:\n    retry: on_failure\n    attempts: 2\n    retry_backoff_seconds: 0\n    steps:\n      \
+                     - comment: \"For {{ ticket.title }}, says @team\"\n      - run: exit 1\n";
+    world.write_config(&Settings {
+        projects: world.project("api", "org/api"),
+        pipelines: pipelines.to_owned(),
+        ..Settings::steps(&[])
+    });
+    let number = world.ask("org/api", "Break @all of #7");
+    let app = world.start(stored.store.clone(), "one").await;
+    world.ends("org/api", number, Lifecycle::Failed).await;
+    world.reached(|board| board.ticket("org/api", number).unwrap().comments.len() > 1).await;
+    let ticket = world.ticket("org/api", number);
+    let [step, result] = ticket.comments.as_slice() else { panic!("{:?}", ticket.comments) };
+    assert!(step.body.starts_with("For Break ") && step.body.contains(", says @team"), "{}", step.body);
+    assert!(!step.body.contains("@all") && !step.body.contains("#7"), "{}", step.body);
+    assert!(result.body.contains("attempt 2 of at most 2"), "{}", result.body);
+    stored.is_left_clean("api", &[number]).await;
     assert!(app.stop().await);
 }
 

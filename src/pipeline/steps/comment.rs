@@ -1,16 +1,20 @@
 //! A `comment` step: a text of the pipeline's author on the ticket.
 //!
 //! Who calls: `steps`. What must stay true: the same step of the same run writes its comment once, however often the
-//! run is broken off and begun again.
+//! run is broken off and begun again; text of the ticket and what steps have said mention nobody and carry out nothing.
 
 use super::context::{Ended, StepContext, StopNow};
 use crate::config::Template;
+use crate::pipeline::inert;
+use crate::pipeline::report::bounded;
 use crate::pipeline::writer::GivenUp;
 use crate::platform::{self, Comment};
 
 pub(super) async fn carry_out(template: &Template, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
-    let body = match template.render(&context.known) {
-        Ok(body) => context.run.mask.apply(&body),
+    // A comment is Markdown on some platforms and text on others: backslashes would show there.
+    let known = context.known.with_texts(inert::markdown, inert::markdown);
+    let body = match known.and_then(|known| template.render(&known)) {
+        Ok(body) => bounded(context.run.mask.apply(&body)),
         Err(why) => return Ended::Refused(format!("the template cannot be filled: {why}")),
     };
     let hands = &context.run.hands;

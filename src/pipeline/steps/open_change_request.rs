@@ -4,8 +4,6 @@
 //! off and begun again; it is never asked for a branch that is not ours; text of the ticket is shown in it and does
 //! nothing.
 
-use serde_json::Value;
-
 use super::comment::ended;
 use super::context::{Checkout, Ended, StepContext, StopNow};
 use super::{no_checkout, push};
@@ -76,16 +74,16 @@ fn request(
     context: &StepContext<'_>,
 ) -> Result<platform::ChangeRequest, String> {
     let (run, ticket) = (context.run, &context.run.ticket);
-    let fill = |template: &Template, known: &Value| {
-        template.render(known).map_err(|why| format!("the template cannot be filled: {why}"))
-    };
-    let plain = serde_json::to_value(&context.known).map_err(|error| error.to_string())?;
+    let unfilled = |why| format!("the template cannot be filled: {why}");
     let title = match &wanted.title {
-        Some(template) => fill(template, &plain)?,
+        Some(template) => template.render(&context.known).map_err(unfilled)?,
         None => ticket.title.clone(),
     };
     let own = match &wanted.body {
-        Some(template) => format!("{}\n\n", fill(template, &with_inert_texts(plain))?.trim_end()),
+        Some(template) => {
+            let known = context.known.with_texts(inert::text, inert::markdown)?;
+            format!("{}\n\n", template.render(&known).map_err(unfilled)?.trim_end())
+        }
         None => String::new(),
     };
     let body = format!("{own}{}", facts(checkout, host, context));
@@ -98,24 +96,6 @@ fn request(
         run: format!("{}/{}", run.job.run_id, run.hands.writer.right().epoch),
         draft: wanted.draft || tolerated,
     })
-}
-
-/// What templates may name, with texts that do nothing where somebody else wrote them.
-fn with_inert_texts(mut known: Value) -> Value {
-    for name in ["title", "body"] {
-        if let Some(Value::String(text)) = known["ticket"].get_mut(name) {
-            *text = inert::text(text);
-        }
-    }
-    for label in known["ticket"]["labels"].as_array_mut().into_iter().flatten() {
-        *label = Value::String(inert::text(label.as_str().unwrap_or_default()));
-    }
-    for step in known["steps"].as_object_mut().into_iter().flat_map(|steps| steps.values_mut()) {
-        for said in step["outputs"].as_object_mut().into_iter().flat_map(|outputs| outputs.values_mut()) {
-            *said = Value::String(inert::markdown(said.as_str().unwrap_or_default()));
-        }
-    }
-    known
 }
 
 /// Where the ticket is, what was done and by which run.
