@@ -13,6 +13,7 @@ mod comments;
 mod failures;
 mod house;
 mod listings;
+mod neighbours;
 mod people;
 mod rig;
 mod shared;
