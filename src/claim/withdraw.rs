@@ -75,14 +75,19 @@ impl ClaimService {
 
     /// A label that is taken away and comes back is a new request, also after the old one was cancelled.
     async fn let_labels_ask_again(&self, request: &Request<'_>) -> Result<(), Error> {
-        let key = request.key();
-        let Some(withdrawal) = self.remembered(&key).await? else { return Ok(()) };
-        // The label of the old one goes first: without what is remembered it would be queued again.
-        self.show_dropped(request.platform, &key).await?;
-        if withdrawal.outlives_the_job()
-            && why(request, request.project, Recall::TicketChanged { by: None }).await?.is_some()
-        {
-            self.store.forget_withdrawal(&key).await?;
+        let keys = keys_on_tracker(request.config, request.project, request.ticket);
+        let remembered = self.store.withdrawals(&keys).await?;
+        for (key, withdrawal) in keys.into_iter().zip(remembered) {
+            let (Some(withdrawal), Some(project)) = (withdrawal, request.config.projects.get(&key.project)) else {
+                continue;
+            };
+            // The label of the old one goes first: without what is remembered it would be queued again.
+            self.show_dropped(request.platform, &key).await?;
+            if withdrawal.outlives_the_job()
+                && why(request, project, Recall::TicketChanged { by: None }).await?.is_some()
+            {
+                self.store.forget_withdrawal(&key).await?;
+            }
         }
         Ok(())
     }
@@ -173,7 +178,11 @@ async fn why(request: &Request<'_>, project: &Project, recall: Recall<'_>) -> Re
     };
     let cause = match request.platform.read(request.ticket).await {
         // Whether the label is what asked for the run is for the store to say, in the same step.
-        Ok(ticket) => taken_back(project, AskedBy::TriggerLabel, &ticket),
+        Ok(mut ticket) => {
+            // It may have been read for another project of the tracker; which states count as open is each one's own.
+            ticket.open = project.tracker.tells_open(&ticket.state).unwrap_or(ticket.open);
+            taken_back(project, AskedBy::TriggerLabel, &ticket)
+        }
         Err(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => Some(Cause::TicketGone),
         Err(error) => return Err(error.into()),
     };

@@ -44,11 +44,16 @@ impl Tracker {
     /// True for a state that counts as not finished here. Only Azure DevOps leaves that to the configuration; elsewhere
     /// the platform knows.
     pub fn counts_as_open(&self, state: &str) -> bool {
+        self.tells_open(state).unwrap_or(true)
+    }
+
+    /// Whether a state counts as not finished, where the configuration says that.
+    pub fn tells_open(&self, state: &str) -> Option<bool> {
         match &self.place {
             Place::AzureDevOps { open_states, .. } => {
-                open_states.iter().any(|open| open.to_lowercase() == state.to_lowercase())
+                Some(open_states.iter().any(|open| open.to_lowercase() == state.to_lowercase()))
             }
-            Place::GitHub { .. } | Place::GitLab { .. } | Place::Jira { .. } => true,
+            Place::GitHub { .. } | Place::GitLab { .. } | Place::Jira { .. } => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent_smith::claim::{Claim, ClaimService, Request};
+use agent_smith::claim::{Claim, ClaimService, Recall, Request};
 use agent_smith::config::{Env, Live};
 use agent_smith::health::State;
 use agent_smith::job::{RunResult, Verdict};
@@ -11,7 +11,7 @@ use agent_smith::platform::http::Http;
 use agent_smith::platform::registry::Trackers;
 use agent_smith::sim::board::NewTicket;
 use agent_smith::sim::{Fault, Match, Times};
-use agent_smith::store::ReleaseReason;
+use agent_smith::store::{ReleaseReason, Withdrawn};
 use agent_smith::ticket::{PlatformKind, TicketKey};
 
 use crate::support::world::{BOUND, Settings, TOKEN, World, eventually};
@@ -21,6 +21,7 @@ on_both_stores!(
     two_projects_never_claim_one_ticket,
     a_recorded_result_is_shown_although_the_ticket_was_closed,
     a_renamed_project_does_not_run_its_ticket_twice,
+    a_label_that_comes_back_asks_again_in_whichever_project,
 );
 
 const TRACKER: &str = "org/api";
@@ -56,6 +57,33 @@ async fn two_projects_never_claim_one_ticket(backend: Backend) {
     assert!(won <= 1, "{a:?} {b:?}");
     let counts = stored.store.counts().await.unwrap();
     assert_eq!((counts.queued, counts.claiming), (won as u64, 0));
+}
+
+/// A delivery names the tracker and not the project, so that what it says is about every project on it.
+async fn a_label_that_comes_back_asks_again_in_whichever_project(backend: Backend) {
+    let world = World::with(&[TRACKER]).await;
+    let stored = backend.open();
+    let first = world.project("first", TRACKER).replace("agent-smith: fix-bug", "other: fix-bug");
+    let projects = first + &world.project("second", TRACKER);
+    world.write_config(&Settings { projects, ..Settings::steps(&["true"]) });
+    let live = Live::start(&world.config_path(), Env::from_iter([("GITHUB_TOKEN", TOKEN)])).unwrap().0;
+    let (config, number) = (live.current(), world.ask(TRACKER, "Not now"));
+    let (trackers, claims) = (Trackers::new(Http::new().unwrap()), ClaimService::new(stored.store.clone()));
+    let (ticket, platform) = (number.to_string(), trackers.of(&config.projects["first"]).unwrap());
+    let request = |name: &str| {
+        let (project, platform) = (&config.projects[name], platform.as_ref());
+        Request { config: &config, project, platform, ticket: &ticket, asked_by: None }
+    };
+    let cancelled = Recall::Cancelled { by: Some("ann") };
+    assert!(matches!(claims.claim(&request("second")).await.unwrap(), Claim::Claimed(_)));
+    assert!(matches!(claims.withdraw(&request("first"), cancelled).await.unwrap(), Withdrawn::Dropped(_)));
+    assert!(matches!(claims.claim(&request("second")).await.unwrap(), Claim::Rejected(_)), "it was cancelled");
+    world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+    let changed = Recall::TicketChanged { by: Some("ann") };
+    assert_eq!(claims.withdraw(&request("first"), changed).await.unwrap(), Withdrawn::Nothing);
+    world.board.add_label(TRACKER, number, "agent-smith").unwrap();
+    let claim = claims.claim(&request("second")).await.unwrap();
+    assert!(matches!(claim, Claim::Claimed(_)), "{claim:?}");
 }
 
 /// As a consumer leaves it that recorded its result and could not show it.

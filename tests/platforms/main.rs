@@ -14,6 +14,7 @@ mod comments;
 mod failures;
 mod house;
 mod listings;
+mod neighbours;
 mod people;
 mod rig;
 mod shared;

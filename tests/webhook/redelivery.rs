@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::{Fault, Match, Times};
+use agent_smith::store::DeliveryHold;
 
 use crate::github::{Issue, SECRET, signature};
 use crate::hook::{Hook, one_project, start};
@@ -14,6 +15,7 @@ on_both_stores!(
     a_redelivery_answers_what_the_first_one_did,
     a_redelivery_beside_the_first_waits_for_its_answer,
     a_delivery_that_could_not_be_acted_on_may_be_sent_again,
+    a_delivery_that_a_dead_process_holds_is_acted_on_once_it_lets_go,
 );
 
 const TRACKER: &str = "org/api";
@@ -76,6 +78,20 @@ async fn a_delivery_that_could_not_be_acted_on_may_be_sent_again(backend: Backen
         }
     });
     assert_eq!(answer.await.unwrap().said(), (202, "claimed"));
+    assert!(hook.app.stop().await);
+}
+
+/// The sender is told that it is accepted, and then it is.
+async fn a_delivery_that_a_dead_process_holds_is_acted_on_once_it_lets_go(backend: Backend) {
+    let world = one_project().await;
+    let stored = backend.open();
+    let hook = start(&world, stored.store.clone(), false).await;
+    let number = world.ask(TRACKER, "Orphan");
+    let held = stored.store.hold_delivery("github:signed:orphan", "dead", Duration::from_secs(4)).await.unwrap();
+    assert_eq!(held, DeliveryHold::Held);
+    let answer = hook.send(&Issue::labeled(TRACKER, number, "agent-smith").delivery("orphan")).await;
+    assert_eq!(answer.said(), (202, "accepted"), "{answer:?}");
+    world.shows(TRACKER, number, Some(Lifecycle::Enqueued)).await;
     assert!(hook.app.stop().await);
 }
 

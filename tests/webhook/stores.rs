@@ -1,6 +1,7 @@
 //! With a store that is away, and without one.
 
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::sim::Match;
 
 use crate::Backend;
 use crate::github::{Issue, SECRET, delivery};
@@ -32,6 +33,18 @@ async fn redis_down_is_said_at_once_and_passes_with_it() {
     });
     assert_eq!(answer.await.said(), (202, "claimed"));
     assert_eq!(lifecycle(&world.board, TRACKER, number), Some(Lifecycle::Enqueued));
+    assert!(hook.app.stop().await);
+}
+
+/// Whoever took a result away would have to be looked up.
+#[tokio::test]
+async fn without_a_store_nobody_waits_for_the_platform() {
+    let world = one_project().await;
+    let hook = Hook::on(world.start_with(None, "one", &[("GITHUB_WEBHOOK_SECRET", SECRET)], false).await);
+    let hold = world.sim.faults().hold(Match::new("GET", "/user"));
+    let sent = Issue::labeled(TRACKER, 1, Lifecycle::Pending.label()).delivery("none-2");
+    assert_eq!(hook.send(&sent).await.said(), (503, "redis_unavailable"));
+    drop(hold);
     assert!(hook.app.stop().await);
 }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::answer::Answer;
 use super::event::Event;
-use super::limits::{HOLD, LOOK_AGAIN, REMEMBERED, RENEW_HOLD, TAKE_OVER};
+use super::limits::{HOLD, LOOK_AGAIN, LOOK_AGAIN_LATER, REMEMBERED, RENEW_HOLD, TAKE_OVER};
 use super::verify::Standing;
 use crate::store::{self, DeliveryHold, Store};
 use crate::ticket::PlatformKind;
@@ -33,18 +34,23 @@ impl Delivery {
         self.id.as_ref().map(|id| format!("{}:{}:{id}", self.platform, self.standing.word()))
     }
 
-    /// Acts on the delivery, unless that was done or is being done.
+    /// Acts on the delivery, unless that was done or is being done. `end` ends the wait for whoever is doing it.
     ///
     /// # Errors
     /// When the store did not answer.
     pub(super) async fn once(
         &self,
         store: &Arc<dyn Store>,
+        end: &CancellationToken,
         act: impl Future<Output = Answer>,
     ) -> store::Result<Answer> {
         let Some(id) = self.store_id() else { return Ok(act.await) };
         let holder = format!("{:032x}", rand::random::<u128>());
-        if let Some(answer) = wait_for(store, &id, &holder).await? {
+        let earlier = tokio::select! {
+            earlier = wait_for(store, &id, &holder) => earlier?,
+            () = end.cancelled() => Some(Answer::unavailable("shutting_down", "this process ends")),
+        };
+        if let Some(answer) = earlier {
             return Ok(answer);
         }
         let answer = tokio::select! {
@@ -63,7 +69,8 @@ impl Delivery {
     }
 }
 
-/// Until the delivery is ours, or somebody else has answered it, or that takes too long.
+/// Until the delivery is ours, or somebody else has answered it. Not less: who holds it may have died, and the sender is
+/// told that it is being worked on.
 async fn wait_for(store: &Arc<dyn Store>, id: &str, holder: &str) -> store::Result<Option<Answer>> {
     let until = Instant::now() + TAKE_OVER;
     loop {
@@ -73,9 +80,8 @@ async fn wait_for(store: &Arc<dyn Store>, id: &str, holder: &str) -> store::Resu
                 let answer = Answer::from_text(&text);
                 return Ok(Some(answer.unwrap_or_else(|| Answer::ignored("this delivery was acted on before"))));
             }
-            DeliveryHold::HeldByOther if Instant::now() >= until => {
-                return Ok(Some(Answer::accepted("this delivery is being worked on already")));
-            }
+            // The sender has its answer by then.
+            DeliveryHold::HeldByOther if Instant::now() >= until => sleep(LOOK_AGAIN_LATER).await,
             DeliveryHold::HeldByOther => sleep(LOOK_AGAIN).await,
         }
     }

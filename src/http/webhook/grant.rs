@@ -89,6 +89,12 @@ impl Granting<'_> {
             Ok(project) => project,
             Err(error) => return refused(&projects[0], &error),
         };
+        // By its own client: which states count as open is the project's.
+        let platform = match self.receiver.parts.trackers.of(&project) {
+            Ok(platform) => platform,
+            Err(error) => return refused(&project, &error),
+        };
+        let platform = platform.as_ref();
         let heard = commands::listen(platform.kind(), &comment.body);
         let starts = heard.is_some_and(|heard| matches!(heard.command, Command::Run { .. } | Command::Retry));
         let _turn = match starts {

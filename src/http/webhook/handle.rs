@@ -22,6 +22,11 @@ impl Receiver {
     /// Finds out what a delivery asks for, and does it once.
     pub(super) async fn handle(&self, delivery: &Delivery, alone: Alone<'_>) -> Answer {
         let (config, event) = (self.parts.config.current(), &delivery.event);
+        if tracker::has_to_ask(event, &config)
+            && let Err(away) = self.stored_in_reach()
+        {
+            return away;
+        }
         let found = tracker::find(delivery.platform, event, &config, &self.parts.trackers).await;
         let found = match found {
             Ok(found) => found,
@@ -34,6 +39,12 @@ impl Receiver {
             found.into_iter().filter(|projects| projects.iter().any(|one| delivery.standing.covers(one))).collect();
         if covered.is_empty() {
             return Answer::unauthorized(beyond(&delivery.standing, event));
+        }
+        if event.actor.is_some()
+            && wishes::depend_on_who(event)
+            && let Err(away) = self.stored_in_reach()
+        {
+            return away;
         }
         let (mut asked, mut idle) = (Vec::new(), None);
         for projects in covered {
@@ -55,17 +66,23 @@ impl Receiver {
         if asked.is_empty() {
             return Answer::ignored(idle.unwrap_or_default());
         }
-        let Some(stored) = &self.parts.stored else {
-            return Answer::unavailable("redis_unavailable", "there is no store: REDIS_URL is not set");
+        let stored = match self.stored_in_reach() {
+            Ok(stored) => stored,
+            Err(away) => return away,
         };
-        if !stored.availability.is_up() {
-            return stored.away();
-        }
         let granting = Granting { receiver: self, stored, config: &config, event, alone };
-        match delivery.once(&stored.store, granting.grant(asked)).await {
+        match delivery.once(&stored.store, self.parts.shutdown.soft(), granting.grant(asked)).await {
             Ok(answer) => answer,
             Err(error) => stored.failed(&error),
         }
+    }
+
+    /// The store, unless it is away. Looked at before the platform is asked anything: its answer takes time and would be
+    /// for nothing.
+    fn stored_in_reach(&self) -> Result<&Stored, Answer> {
+        let none = || Answer::unavailable("redis_unavailable", "there is no store: REDIS_URL is not set");
+        let stored = self.parts.stored.as_ref().ok_or_else(none)?;
+        if stored.availability.is_up() { Ok(stored) } else { Err(stored.away()) }
     }
 
     /// Whether our own account did it, where that makes a difference. When nobody can tell, it did: the poll finds what a

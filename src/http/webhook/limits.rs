@@ -24,6 +24,8 @@ pub(super) const HOLD: Duration = Duration::from_secs(60);
 pub(super) const RENEW_HOLD: Duration = Duration::from_secs(20);
 /// Pause between two looks for the answer that somebody else is working on.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// The same once nobody waits for the answer any more: a thousand that wait ask the store a thousand times a second.
+pub(super) const LOOK_AGAIN_LATER: Duration = Duration::from_secs(1);
 /// How long an answer is remembered. GitHub keeps its deliveries for redelivery for three days.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 /// Levels of JSON. The deepest of the four platforms' deliveries has nine.

@@ -55,7 +55,7 @@ pub struct Receiver {
     at_once: HashMap<PlatformKind, Arc<Semaphore>>,
     bodies: Arc<Semaphore>,
     handled: Arc<Semaphore>,
-    refused: Mutex<HashMap<PlatformKind, (Instant, u64)>>,
+    refused: Mutex<HashMap<Option<PlatformKind>, (Instant, u64)>>,
 }
 
 impl Receiver {
@@ -98,9 +98,8 @@ impl Receiver {
         Arc::clone(&self.handled).try_acquire_owned().map_err(busy)
     }
 
-    /// Logs a refused delivery, unless one was logged a moment ago.
+    /// Logs a refused delivery, unless one was logged a moment ago. `platform`: as far as the route or the headers tell.
     pub(super) fn log_refusal(&self, platform: Option<PlatformKind>, reason: &str) {
-        let Some(platform) = platform else { return debug!("refused: {reason}") };
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         match refused.get_mut(&platform) {
             Some((since, unlogged)) if since.elapsed() < REFUSALS_LOGGED => {
@@ -112,7 +111,8 @@ impl Receiver {
                 let more =
                     if more > 0 { format!(" ({more} more were refused since the last line)") } else { String::new() };
                 refused.insert(platform, (Instant::now(), 0));
-                warn!("a webhook of {} was refused: {reason}{more}", platform.display_name());
+                let whose = platform.map(|platform| format!(" of {}", platform.display_name())).unwrap_or_default();
+                warn!("a webhook{whose} was refused: {reason}{more}");
             }
         }
     }

@@ -106,7 +106,9 @@ impl Receiver {
         let platform = admitted.platform.or_else(|| sender::from_body(&body)).ok_or_else(|| {
             Answer::malformed("neither headers nor body tell which platform sent this; send it to /webhook/<platform>")
         })?;
-        Span::current().record("platform", field::display(platform));
+        if admitted.platform.is_none() {
+            Span::current().record("platform", field::display(platform));
+        }
         let standing = verify(config, platform, headers, &body)?;
         let json = body::json(*form, body)?;
         let id = read::delivery_id(platform, headers, &json);

@@ -43,6 +43,11 @@ pub(super) async fn find(
     Ok(found)
 }
 
+/// True when [`find`] has to ask a platform.
+pub(super) fn has_to_ask(event: &Event, config: &Config) -> bool {
+    config.projects.values().any(|project| matches!(compare(&event.tracker, &project.tracker), Fit::Ask(_)))
+}
+
 /// What a payload names, for messages.
 pub(super) fn in_words(named: &TrackerNamed) -> String {
     match named {

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::commands::{listen, spoken_lines};
+use super::commands::{listen, spoken_lines, without_inline_code};
 use super::event::{Change, CommentSeen, Event};
-use crate::config::{Action, Config, Place, Project, Step};
+use crate::config::{Action, Config, Project, Step};
 use crate::lifecycle::{self, Lifecycle};
 use crate::ticket::{Account, Labels};
 
@@ -84,7 +84,11 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
                 wishes.by_label |= reset && event.actor.is_some() && !by_us && may_ask(event, projects);
             }
             Change::StatusChanged(status) => match is_open(projects, status) {
-                Some(true) => wishes.by_label |= may_ask(event, projects),
+                Some(true) => {
+                    wishes.by_label |= may_ask(event, projects);
+                    // It may be finished for the one whose job it has.
+                    wishes.perhaps_gone |= projects.iter().any(|one| !one.tracker.counts_as_open(status));
+                }
                 Some(false) => wishes.gone = true,
                 None => wishes.by_label |= may_start(projects, status) && may_ask(event, projects),
             },
@@ -123,8 +127,9 @@ pub(super) fn is_assignee(project: &Project, account: &Account) -> bool {
 /// True when the author says the project's keyword, in any case: quotes and code are not what they say.
 pub(super) fn has_keyword(project: &Project, comment: &CommentSeen) -> bool {
     let Some(keyword) = project.trigger.comment_keyword.as_deref().map(str::to_lowercase) else { return false };
-    let spoken = spoken_lines(project.tracker.platform(), &comment.body);
-    spoken.iter().any(|line| line.to_lowercase().contains(&keyword))
+    let platform = project.tracker.platform();
+    let spoken = spoken_lines(platform, &comment.body);
+    spoken.iter().any(|line| without_inline_code(platform, line).to_lowercase().contains(&keyword))
 }
 
 fn holds_command(projects: &[Arc<Project>], comment: &CommentSeen) -> bool {
@@ -138,14 +143,9 @@ fn asks(labels: &[String], projects: &[Arc<Project>], by_a_person: bool) -> bool
     labels.iter().any(|label| is_trigger(label, projects) || (by_a_person && pending(label)))
 }
 
-/// Whether a status counts as not finished, where the configuration says that.
+/// Whether a status counts as not finished for any of the projects, where the configuration says that.
 fn is_open(projects: &[Arc<Project>], status: &str) -> Option<bool> {
-    match &projects.first()?.tracker.place {
-        Place::AzureDevOps { open_states, .. } => {
-            Some(open_states.iter().any(|open| open.to_lowercase() == status.to_lowercase()))
-        }
-        _ => None,
-    }
+    projects.iter().filter_map(|project| project.tracker.tells_open(status)).max()
 }
 
 /// True when the status is one that a project waits for.

@@ -7,7 +7,7 @@
 use super::comment::ended;
 use super::context::{Checkout, Ended, StepContext, StopNow};
 use super::{no_checkout, push};
-use crate::config::{self, Source, Template};
+use crate::config::{self, Source};
 use crate::pipeline::inert;
 use crate::pipeline::outcome::{ChangeRequestLink, StepOutcome, StepReport, duration_in_words};
 use crate::pipeline::report::{inline_code, plain_url};

@@ -17,4 +17,4 @@ mod spoken;
 
 pub use carry_out::{Outcome, Parts, carry_out};
 pub use parse::{Command, Heard, listen};
-pub(super) use spoken::spoken_lines;
+pub(super) use spoken::{spoken_lines, without_inline_code};
