@@ -32,7 +32,8 @@ use tokio_util::sync::CancellationToken;
 mod instant;
 
 const SECRET: &str = "It's a Secret to Everybody";
-const DELIVERIES: usize = 5_000;
+/// In each of the two measurements: one after the other, and many at once.
+const DELIVERIES: usize = 3_000;
 /// Not measured: connections are made, pages are touched.
 const WARM_UP: usize = 500;
 /// A burst as GitHub sends it after a bulk edit.
@@ -49,8 +50,8 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    let deliveries: Vec<Delivery> = (1..=WARM_UP + DELIVERIES).map(Delivery::about).collect();
-    println!("{DELIVERIES} deliveries of {} bytes, {AT_ONCE} at once", deliveries[0].body.len());
+    let deliveries: Vec<Delivery> = (1..=WARM_UP + 2 * DELIVERIES).map(Delivery::about).collect();
+    println!("{DELIVERIES} deliveries of {} bytes", deliveries[0].body.len());
     let stop = CancellationToken::new();
     let bare = listen(axum::Router::new().route("/webhook/github", post(only_verify_and_parse)), &stop).await?;
     measure("bare", &bare, &deliveries, StatusCode::OK).await?;
@@ -98,20 +99,26 @@ async fn listen(router: axum::Router, stop: &CancellationToken) -> Outcome<Strin
 
 async fn measure(name: &str, url: &str, deliveries: &[Delivery], expected: StatusCode) -> Outcome<()> {
     let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?;
-    send_all(&client, url, &deliveries[..WARM_UP], expected).await?;
-    let began = Instant::now();
-    let mut took = send_all(&client, url, &deliveries[WARM_UP..], expected).await?;
-    let rate = took.len() as f64 / began.elapsed().as_secs_f64();
-    took.sort_unstable();
-    let at = |percent: usize| took[(took.len() - 1) * percent / 100];
-    println!("{name:12} {rate:>7.0} req/s  p50 {:>9.3?}  p99 {:>9.3?}  max {:>9.3?}", at(50), at(99), at(100));
+    let (warm_up, measured) = deliveries.split_at(WARM_UP);
+    send_all(&client, url, (warm_up, AT_ONCE), expected).await?;
+    for (deliveries, at_once) in measured.chunks(DELIVERIES).zip([1, AT_ONCE]) {
+        let began = Instant::now();
+        let mut took = send_all(&client, url, (deliveries, at_once), expected).await?;
+        let rate = took.len() as f64 / began.elapsed().as_secs_f64();
+        took.sort_unstable();
+        let at = |percent: usize| took[(took.len() - 1) * percent / 100];
+        let (p50, p99, most) = (at(50), at(99), at(100));
+        println!(
+            "{name:12} {at_once:>2} at once {rate:>7.0} req/s  p50 {p50:>9.3?}  p99 {p99:>9.3?}  max {most:>9.3?}"
+        );
+    }
     Ok(())
 }
 
 async fn send_all(
     client: &reqwest::Client,
     url: &str,
-    deliveries: &[Delivery],
+    (deliveries, at_once): (&[Delivery], usize),
     expected: StatusCode,
 ) -> Outcome<Vec<Duration>> {
     let sent = stream::iter(deliveries).map(|delivery| async move {
@@ -127,7 +134,7 @@ async fn send_all(
         let text = answer.text().await?;
         if status != expected { Err(format!("{status}: {text}").into()) } else { Ok(began.elapsed()) }
     });
-    sent.buffer_unordered(AT_ONCE).collect::<Vec<Outcome<Duration>>>().await.into_iter().collect()
+    sent.buffer_unordered(at_once).collect::<Vec<Outcome<Duration>>>().await.into_iter().collect()
 }
 
 /// A signed delivery about an issue of its own.
