@@ -146,3 +146,25 @@ fn a_comment_counts_by_what_its_author_says() {
         assert_eq!((wishes.keyword.is_some(), wishes.command.is_some()), (keyword, command), "{body}");
     }
 }
+
+#[test]
+fn a_ticket_that_a_run_may_have_moved_is_not_taken_back() {
+    let config = |trigger: &str, steps: &str| {
+        let text = format!(
+            "projects: {{ p: {{ tickets: {{ {JIRA} }}, jira_trigger: {{ {trigger} }} }} }}\npipelines: {{ x: {{ steps: {steps} }} }}\n"
+        );
+        parse("f.yml", &text, &Env::default()).unwrap().config
+    };
+    let plain = (TRIGGER.to_owned(), "[{run: 'true'}]");
+    let by_trigger = (format!("{TRIGGER}, done_status: Done"), "[{run: 'true'}]");
+    let by_step = (TRIGGER.to_owned(), "[{set_status: Done}]");
+    for ((trigger, steps), moves) in [(plain, false), (by_trigger, true), (by_step, true)] {
+        let config = config(&trigger, steps);
+        let projects: Vec<Arc<Project>> = config.projects.values().cloned().collect();
+        let closed = event(Change::Closed, Some(&["go"]));
+        assert_eq!(may_be_a_move_of_ours(&closed, &config, &projects), moves, "{trigger} {steps}");
+        assert!(!may_be_a_move_of_ours(&event(removed("go"), None), &config, &projects));
+        let wishes = of(&closed, &projects, true).of_our_own_move();
+        assert!(!wishes.gone && wishes.nothing.is_some(), "{wishes:?}");
+    }
+}
