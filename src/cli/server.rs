@@ -147,7 +147,8 @@ fn tell_problems(problems: &[Problem]) {
 
 fn tell_projects(config: &Config) {
     for project in config.projects.values().take(PROJECTS_NAMED) {
-        info!(project = project.name, "project {}: {}", project.name, in_words(project));
+        let hears_webhooks = config.webhooks.may_speak_for(project);
+        info!(project = project.name, "project {}: {}", project.name, in_words(project, hears_webhooks));
     }
     match config.projects.len() {
         0 => warn!("no project is in force: there is nothing to do"),
@@ -157,9 +158,10 @@ fn tell_projects(config: &Config) {
 }
 
 /// What happens with a project's tickets: `https://github.com/o/r, polled every 30 s ± 15 %, label a for fix-bug`.
-fn in_words(project: &Project) -> String {
+fn in_words(project: &Project, hears_webhooks: bool) -> String {
     let polling = project.polling;
     let how_often = match (polling.enabled, polling.interval.as_secs(), polling.jitter_percent) {
+        (false, ..) if hears_webhooks => "found by webhooks alone (polling.enabled is false)".to_owned(),
         (false, ..) => "not polled (polling.enabled is false)".to_owned(),
         (true, seconds, 0) => format!("polled every {seconds} s"),
         (true, seconds, jitter) => format!("polled every {seconds} s \u{b1} {jitter} %"),

@@ -8,6 +8,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Project;
 use super::env::{Env, previous_webhook_secret_name, webhook_secret_name};
 use crate::ticket::PlatformKind;
 
@@ -26,6 +27,12 @@ impl Webhooks {
     /// The environment's secrets for a platform, the current one first; none when it has none.
     pub fn secrets_of(&self, platform: PlatformKind) -> &[SecretString] {
         self.secrets.get(&platform).map_or(&[], |secrets| secrets.as_slice())
+    }
+
+    /// True when a delivery could be believed that speaks for this project.
+    pub fn may_speak_for(&self, project: &Project) -> bool {
+        let signed = !self.secrets_of(project.tracker.platform()).is_empty() || !project.webhook_secrets.is_empty();
+        signed || self.allow_unsigned
     }
 }
 

@@ -32,10 +32,19 @@ const MOST_WAITING: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Missed {
     grace: Duration,
-    waiting: Vec<(Instant, TicketKey)>,
+    waiting: Vec<Waiting>,
     /// Projects whose last poll was complete: only what came after it may be missed.
     polled: HashSet<String>,
     found: HashMap<String, Found>,
+}
+
+/// A ticket whose webhook may still come.
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    key: TicketKey,
+    /// The project has a secret of its own: it has a hook for certain.
+    own_secret: bool,
 }
 
 #[derive(Debug)]
@@ -75,7 +84,8 @@ impl Missed {
             Offer::Answered(Claim::Claimed(job))
                 if job.asked_by == AskedBy::TriggerLabel && Lifecycle::of(&candidate.labels).is_none() =>
             {
-                Some((now, TicketKey::new(project.tracker.platform(), name, &candidate.id)))
+                let key = TicketKey::new(project.tracker.platform(), name, &candidate.id);
+                Some(Waiting { since: now, key, own_secret: !project.webhook_secrets.is_empty() })
             }
             _ => None,
         });
@@ -88,13 +98,18 @@ impl Missed {
     /// # Errors
     /// When the store did not answer; then they are judged later.
     pub(super) async fn look(&mut self, store: &dyn Store, health: &Health, now: Instant) -> store::Result<()> {
-        let due = self.waiting.partition_point(|(since, _)| *since + self.grace <= now);
+        let due = self.waiting.partition_point(|one| one.since + self.grace <= now);
         if due > 0 {
-            let keys: Vec<TicketKey> = self.waiting[..due].iter().map(|(_, key)| key.clone()).collect();
+            let keys: Vec<TicketKey> = self.waiting[..due].iter().map(|one| one.key.clone()).collect();
             let offered = store.offered(&keys).await?;
-            let judged: Vec<(Instant, TicketKey)> = self.waiting.drain(..due).collect();
-            for ((since, key), _) in judged.into_iter().zip(offered).filter(|(_, offered)| !offered) {
-                self.miss(health, key, since);
+            let mut hooked = Vec::with_capacity(due);
+            for one in &self.waiting[..due] {
+                let ever = store.since_last_offer(one.key.platform, &one.key.project, OFFER_REMEMBERED).await?;
+                hooked.push(one.own_secret || ever.is_some());
+            }
+            let judged: Vec<Waiting> = self.waiting.drain(..due).collect();
+            for ((one, _), hooked) in judged.into_iter().zip(offered).zip(hooked).filter(|((_, offered), _)| !offered) {
+                self.miss(health, one, hooked);
             }
         }
         let mut mended = Vec::new();
@@ -111,27 +126,32 @@ impl Missed {
         Ok(())
     }
 
-    fn miss(&mut self, health: &Health, key: TicketKey, since: Instant) {
-        warn!(
-            ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
-            "found by the poll: no webhook told of this ticket"
-        );
+    /// A hook that has worked, or that has a secret of its own, is broken. Of one that may not exist, because only the
+    /// platform has a secret, it is said and no more.
+    fn miss(&mut self, health: &Health, Waiting { since, key, .. }: Waiting, hooked: bool) {
+        if hooked {
+            warn!(
+                ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
+                "found by the poll: no webhook told of this ticket"
+            );
+        }
         let count = self.found.get(&key.project).map_or(0, |found| found.count) + 1;
         let found = Found { count, at: clock::utc_now(), since, last: key };
         let (tickets, last, at) = (if count == 1 { "ticket" } else { "tickets" }, &found.last.ticket, &found.at);
-        let reason = format!(
-            "{count} {tickets} found by poll whose webhook never came, last {last} at {at}; \
-             see the deliveries that the platform lists for its hook"
-        );
+        let (state, cure) = match hooked {
+            true => (State::Degraded, "see the deliveries that the platform lists for its hook"),
+            false => (State::Up, "no webhook of this project has come so far"),
+        };
+        let reason = format!("{count} {tickets} found by poll whose webhook never came, last {last} at {at}; {cure}");
         // The line above is in the log already.
-        health.note_as_quietly(SOURCE, &line(&found.last.project), State::Degraded, reason);
+        health.note_as_quietly(SOURCE, &line(&found.last.project), state, reason);
         self.found.insert(found.last.project.clone(), found);
     }
 
     /// Forgets projects that are not in force any more.
     pub(super) fn keep_only(&mut self, config: &Config, health: &Health) {
         self.polled.retain(|name| config.projects.contains_key(name));
-        self.waiting.retain(|(_, key)| config.projects.contains_key(&key.project));
+        self.waiting.retain(|one| config.projects.contains_key(&one.key.project));
         self.found.retain(|name, _| {
             let known = config.projects.contains_key(name);
             if !known {
@@ -189,7 +209,29 @@ mod tests {
     async fn later(missed: &mut Missed, store: &EmbeddedStore, health: &Health) -> Option<String> {
         tokio::time::advance(GRACE).await;
         missed.look(store, health, Instant::now()).await.unwrap();
-        health.snapshot().into_iter().find(|one| one.name == "webhooks:p").map(|one| one.reason)
+        shown(health).map(|(_, reason)| reason)
+    }
+
+    fn shown(health: &Health) -> Option<(State, String)> {
+        health.snapshot().into_iter().find(|one| one.name == "webhooks:p").map(|one| (one.state, one.reason))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_that_may_not_exist_is_no_alarm_until_it_has_worked_or_has_a_secret_of_its_own() {
+        let own = "projects: { p: { tickets: { type: GitHub, url: https://github.com/o/r }, github_trigger: { webhook_secret: \"${OWN}\" } } }\n";
+        let own = parse("f.yml", own, &Env::from_iter([("OWN", "a secret")])).unwrap().config;
+        for (config, worked, expected) in
+            [(with_secret(), false, State::Up), (with_secret(), true, State::Degraded), (own, false, State::Degraded)]
+        {
+            let (mut missed, store, health) = (Missed::default(), EmbeddedStore::new(), Health::default());
+            if worked {
+                store.note_offer(&key("0"), OFFER_REMEMBERED).await.unwrap();
+            }
+            missed.note(&config, "p", &Outcome::default(), Instant::now());
+            missed.note(&config, "p", &by_label("1"), Instant::now());
+            later(&mut missed, &store, &health).await.unwrap();
+            assert_eq!(shown(&health).unwrap().0, expected, "worked: {worked}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
