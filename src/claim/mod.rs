@@ -235,7 +235,7 @@ impl ClaimService {
         }
         match self.remembered(&job.key).await? {
             Some(withdrawal) => {
-                self.settle_withdrawn(lock, platform).await?;
+                self.settle_withdrawn(lock, std::slice::from_ref(&job.key), platform).await?;
                 Ok(Claim::Rejected(Rejection::Withdrawn(withdrawal)))
             }
             None => Ok(Claim::AlreadyClaimed("housekeeping took the half-made claim over".to_owned())),

@@ -131,7 +131,7 @@ impl ClaimService {
         };
         let settled = timeout_at(lock.valid_until(), async {
             match self.store.job_states(std::slice::from_ref(key)).await?.as_slice() {
-                [None] => self.settle_withdrawn(&lock, platform).await.map(drop),
+                [None] => self.settle_withdrawn(&lock, std::slice::from_ref(key), platform).await.map(drop),
                 _ => Ok(()),
             }
         });
@@ -140,15 +140,22 @@ impl ClaimService {
         settled.map_err(|_late| Error::TooSlow)?
     }
 
-    /// Finishes a withdrawal whose job is gone: takes the label away that the job had. False: none is remembered. The
-    /// caller holds the lock and has seen that the ticket has no job.
+    /// Finishes a withdrawal whose job is gone: takes the label away that the job had. False: none is remembered. `keys`:
+    /// under which the ticket may have had its job. The caller holds the lock and has seen that it has none now.
     ///
     /// # Errors
     /// When the store or the platform could not be asked; the withdrawal stays remembered.
-    pub async fn settle_withdrawn(&self, lock: &ClaimLock, platform: &dyn Platform) -> Result<bool, Error> {
-        let key = lock.ticket();
-        let Some(withdrawal) = self.remembered(key).await? else { return Ok(false) };
-        match platform.read(&key.ticket).await {
+    pub async fn settle_withdrawn(
+        &self,
+        lock: &ClaimLock,
+        keys: &[TicketKey],
+        platform: &dyn Platform,
+    ) -> Result<bool, Error> {
+        let remembered = self.store.withdrawals(keys).await?;
+        if remembered.iter().all(Option::is_none) {
+            return Ok(false);
+        }
+        match platform.read(&lock.ticket().ticket).await {
             Ok(ticket) => {
                 // A person may have asked again by now, or the ticket shows a result of before.
                 if let Some(Lifecycle::Enqueued | Lifecycle::InProgress) = Lifecycle::of(&ticket.labels) {
@@ -158,8 +165,10 @@ impl ClaimService {
             Err(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        if !withdrawal.outlives_the_job() {
-            self.store.forget_withdrawal(key).await?;
+        for (key, withdrawal) in keys.iter().zip(remembered) {
+            if withdrawal.is_some_and(|withdrawal| !withdrawal.outlives_the_job()) {
+                self.store.forget_withdrawal(key).await?;
+            }
         }
         Ok(true)
     }

@@ -103,9 +103,11 @@ enum Settled {
 }
 
 impl Parts {
-    /// Finishes a withdrawal that left the label of its dropped job on the ticket.
-    async fn settle_withdrawn(&self, orphan: Orphan) -> Result<Settled, claim::Error> {
-        match self.claims.settle_withdrawn(&orphan.lock, orphan.platform.as_ref()).await {
+    /// Finishes a withdrawal that left the label of its dropped job on the ticket. Without its trigger label a ticket may
+    /// look like another project's than the one that had the job.
+    async fn settle_withdrawn(&self, config: &Config, orphan: Orphan) -> Result<Settled, claim::Error> {
+        let keys = keys_on_tracker(config, &orphan.project, &orphan.ticket.id);
+        match self.claims.settle_withdrawn(&orphan.lock, &keys, orphan.platform.as_ref()).await {
             Ok(false) => return Ok(Settled::StillOrphan(Box::new(orphan))),
             settled => {
                 claim::release(self.store.as_ref(), orphan.lock).await;
@@ -179,7 +181,7 @@ impl Parts {
             }
             let Some(orphan) = self.orphan(config, &project, &platform, &candidate, state).await? else { continue };
             let (ticket, name) = (orphan.ticket.id.clone(), &project.name);
-            let settled = match self.settle_withdrawn(orphan).await {
+            let settled = match self.settle_withdrawn(config, orphan).await {
                 Ok(Settled::Yes) => Ok(true),
                 Ok(Settled::StillOrphan(orphan)) => repair(*orphan).await,
                 Err(error) => Err(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use agent_smith::claim::{Claim, ClaimService, Recall, Request};
 use agent_smith::config::{Env, Live};
 use agent_smith::health::State;
-use agent_smith::job::{RunResult, Verdict};
+use agent_smith::job::{Cause, RunResult, Verdict, Withdrawal};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::http::Http;
 use agent_smith::platform::registry::Trackers;
@@ -22,6 +22,7 @@ on_both_stores!(
     a_recorded_result_is_shown_although_the_ticket_was_closed,
     a_renamed_project_does_not_run_its_ticket_twice,
     a_label_that_comes_back_asks_again_in_whichever_project,
+    a_dropped_job_is_not_queued_again_by_the_neighbour,
 );
 
 const TRACKER: &str = "org/api";
@@ -84,6 +85,30 @@ async fn a_label_that_comes_back_asks_again_in_whichever_project(backend: Backen
     world.board.add_label(TRACKER, number, "agent-smith").unwrap();
     let claim = claims.claim(&request("second")).await.unwrap();
     assert!(matches!(claim, Claim::Claimed(_)), "{claim:?}");
+}
+
+/// Without its trigger label the ticket looks like one of the first project.
+async fn a_dropped_job_is_not_queued_again_by_the_neighbour(backend: Backend) {
+    let world = World::with(&[TRACKER]).await;
+    let stored = backend.open();
+    let first = world.project("first", TRACKER).replace("agent-smith: fix-bug", "other: fix-bug");
+    let projects = first + &world.project("second", TRACKER);
+    world.write_config(&Settings { projects, ..Settings::steps(&["true"]) });
+    let number = world.ask(TRACKER, "Never mind");
+    let app = world.start_with(Some(stored.store.clone()), "one", &[], false).await;
+    let key = TicketKey::new(PlatformKind::GitHub, "second", number.to_string());
+    eventually("a job waits", async || (stored.store.counts().await.unwrap().queued == 1).then_some(())).await;
+    world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+    // The store's half of a withdrawal, and nothing after it.
+    let removed = Withdrawal::new(Cause::TriggerRemoved, Some("ann"));
+    assert!(matches!(stored.store.withdraw(&key, &removed).await.unwrap(), Withdrawn::Dropped(_)));
+    world.shows(TRACKER, number, None).await;
+    eventually("the withdrawal is forgotten", async || {
+        (stored.store.withdrawals(std::slice::from_ref(&key)).await.unwrap() == [None]).then_some(())
+    })
+    .await;
+    assert_eq!(stored.store.counts().await.unwrap().queued, 0);
+    assert!(app.stop().await);
 }
 
 /// As a consumer leaves it that recorded its result and could not show it.

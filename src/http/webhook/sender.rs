@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::proof::SECRET_HEADER;
+use super::read::BYTE_ORDER_MARK;
 use crate::ticket::PlatformKind;
 
 /// Headers that only one platform sends. GitHub's come first: it sends Jira's signature header too.
@@ -39,7 +40,7 @@ struct Shape {
 
 /// As far as the body tells, for what came without a telling header.
 pub(super) fn from_body(body: &[u8]) -> Option<PlatformKind> {
-    match serde_json::from_slice(body).ok()? {
+    match serde_json::from_slice(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)).ok()? {
         Shape { event_type: Some(_), webhook_event: None } => Some(PlatformKind::AzureDevOps),
         Shape { event_type: None, webhook_event: Some(_) } => Some(PlatformKind::Jira),
         _ => None,
@@ -65,6 +66,7 @@ mod tests {
         assert_eq!(told(&[("x-agent-smith-secret", "s")]), Some(AzureDevOps));
         assert_eq!(told(&[("authorization", "Basic eDp5"), ("user-agent", "VSServices/1")]), None);
         assert_eq!(from_body(br#"{"eventType":"workitem.updated","resource":{}}"#), Some(AzureDevOps));
+        assert_eq!(from_body(b"\xef\xbb\xbf{\"eventType\":\"workitem.updated\"}"), Some(AzureDevOps));
         assert_eq!(from_body(br#"{"timestamp":1,"webhookEvent":"jira:issue_updated"}"#), Some(Jira));
         for neither in [&b"{}"[..], b"[]", b"", b"\xff", br#"{"eventType":1,"webhookEvent":1}"#] {
             assert_eq!(from_body(neither), None);

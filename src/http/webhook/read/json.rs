@@ -11,7 +11,7 @@ use crate::http::webhook::event::{Change, Unreadable};
 use crate::ticket::{Account, same_label};
 
 /// Some senders put it in front of their JSON; JSON has no use for it.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(in crate::http::webhook) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Longest name of a delivery. The platforms use GUIDs and names of up to 100 characters; it becomes part of a store key.
 const MAX_ID_BYTES: usize = 200;
 /// Longest word of a body that is repeated in an answer: the names of events and actions are shorter.

@@ -13,6 +13,8 @@ mod azure_fields;
 mod jira_changes;
 mod json;
 
+pub(super) use json::BYTE_ORDER_MARK;
+
 pub mod azure_devops;
 pub mod github;
 pub mod gitlab;
