@@ -21,6 +21,7 @@ use crate::store::{Error, Store};
 
 mod end;
 mod heartbeat;
+mod record;
 mod run_job;
 mod show;
 mod write;

@@ -33,7 +33,10 @@ impl JobRun<'_> {
             }
         };
         match standing {
-            Some(standing) => self.show(platform, &standing).await,
+            Some(standing) => {
+                self.record.result(standing.verdict);
+                self.show(platform, &standing).await
+            }
             None => Err(GivenUp::LeaseLost),
         }
     }

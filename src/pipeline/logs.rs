@@ -35,7 +35,12 @@ impl Logs {
 
     /// Opens the log of one attempt; an older one of the same attempt, which was handed back, is replaced.
     pub(super) fn create(&self, run_id: &str, attempt: u32) -> Option<(PathBuf, fs::File)> {
-        capture::create_log(&self.folder.join(format!("{}-{attempt}.log", safe_name(run_id))))
+        capture::create_log(&self.path(run_id, attempt))
+    }
+
+    /// Where the log of one attempt is, or was, or will be.
+    pub(super) fn path(&self, run_id: &str, attempt: u32) -> PathBuf {
+        self.folder.join(format!("{}-{attempt}.log", safe_name(run_id)))
     }
 
     /// Removes the oldest logs until the folder is within its bounds.

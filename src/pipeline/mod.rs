@@ -15,6 +15,7 @@ pub mod supervise;
 
 mod capture;
 mod logs;
+mod progress;
 mod remove;
 mod sequence;
 mod steps;

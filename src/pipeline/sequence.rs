@@ -15,6 +15,7 @@ use tracing::debug;
 
 use super::capture::Capture;
 use super::outcome::{Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
+use super::progress;
 use super::run::Run;
 use super::steps::{self, Outputs, Surroundings};
 use super::supervise::client::Ended;
@@ -30,6 +31,8 @@ pub(super) struct Sequence<'a> {
     done: Vec<StepReport>,
     known: BTreeMap<String, KnownStep>,
     failure: Option<Failed>,
+    /// Of the step that has just ended, if its program had one.
+    exit_code: Option<i32>,
     /// Processes that could not be ended.
     left_behind: usize,
 }
@@ -59,7 +62,7 @@ enum StepEnd {
 impl<'a> Sequence<'a> {
     pub(super) fn new(run: &'a Run, folder: &'a RunFolder, surroundings: &'a Surroundings) -> Self {
         let (done, known) = (Vec::new(), BTreeMap::new());
-        Self { run, folder, surroundings, done, known, failure: None, left_behind: 0 }
+        Self { run, folder, surroundings, done, known, failure: None, exit_code: None, left_behind: 0 }
     }
 
     /// Runs what is to be run.
@@ -129,6 +132,7 @@ impl<'a> Sequence<'a> {
         let line = format!("step {} of {}: {step}", index + 1, self.run.pipeline.steps.len());
         debug!(step = index + 1, "{line}");
         capture.begin_step(&line).await;
+        progress::begin(&self.run.progress, &self.run.mask, &step.to_string());
         let outputs = Outputs::of_step(self.folder.top(), index);
         let variables = self.variables(step, &outputs);
         let own_deadline = step.timeout.map(|timeout| Instant::now() + timeout);
@@ -149,6 +153,7 @@ impl<'a> Sequence<'a> {
         };
         let (ended, left) = steps::carry_out(&step.action, (self.surroundings, variables), stop, capture).await;
         self.left_behind += left;
+        self.exit_code = if let Ended::Exit(code) = ended { Some(code) } else { None };
         self.remember(step, &ended, &outputs);
         let cause = match ended {
             Ended::Exit(0) => return StepEnd::Done,
@@ -186,7 +191,10 @@ impl<'a> Sequence<'a> {
     }
 
     fn report(&mut self, step: &Step, outcome: StepOutcome, duration: Duration) {
-        self.done.push(StepReport { title: step.to_string(), outcome, duration });
+        let report = StepReport { title: step.to_string(), outcome, duration };
+        let told = (self.done.len(), &report);
+        progress::end(&self.run.progress, &self.run.mask, told, self.exit_code.take());
+        self.done.push(report);
         if let Some(name) = &step.name {
             self.known.entry(name.clone()).or_default().outcome = outcome.as_str();
         }

@@ -45,7 +45,19 @@ impl Bench {
         let (right, stop) = (right(job, lease), stop.clone());
         let secrets: Secrets = [("deploy_key".to_owned(), SECRET.into())].into_iter().collect();
         let mask = Mask::new([SECRET]);
-        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, secrets: &secrets, mask, stop, right }).await
+        runner
+            .run(RunRequest {
+                job,
+                attempt: 1,
+                ticket,
+                pipeline,
+                secrets: &secrets,
+                mask,
+                stop,
+                right,
+                progress: Default::default(),
+            })
+            .await
     }
 
     /// What is in the folder of this process: nothing but the lock when no run is under way.
