@@ -132,6 +132,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "telemetry",
             "sim",
             "lifecycle",
+            "job",
             "run_record",
             "ticket",
         ],
@@ -145,7 +146,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
     ("redis::", &["store"]),
     ("octocrab::", &["platform"]),
     ("gitlab::api::", &["platform"]),
-    ("reqwest::", &["platform"]),
+    ("reqwest::", &["platform", "cli"]),
     ("std::env::", &["config", "cli"]),
     ("crate::sim", &["sim", "cli"]),
 ];

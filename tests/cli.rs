@@ -17,6 +17,8 @@ mod mistakes;
 mod pipes;
 #[path = "cli/poll.rs"]
 mod poll;
+#[path = "cli/runs.rs"]
+mod runs;
 #[path = "cli/secrets.rs"]
 mod secrets;
 #[path = "cli/server_log.rs"]

@@ -15,6 +15,7 @@ mod live;
 mod load;
 mod model;
 mod nearest;
+mod operator;
 mod problem;
 mod raw;
 mod schema;
@@ -33,6 +34,7 @@ pub use model::{
     Secrets, Source, SourceHost, Step, Tracker, Trigger,
 };
 pub use nearest::hint;
+pub use operator::{OPERATOR_TOKEN, OperatorToken};
 pub use problem::{About, Broken, Problem, Severity};
 pub use template::Condition;
 pub use webhooks::{WebhookSecrets, Webhooks};

@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::operator::OperatorToken;
 use super::template::Condition;
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
@@ -29,6 +30,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Values from the environment that a step may ask for by name.
     pub secrets: Secrets,
+    /// What operators prove themselves with; without one they must come from this machine.
+    pub operator_token: Option<OperatorToken>,
 }
 
 /// Values from the environment by the names the file gives them. `Debug` shows names only.

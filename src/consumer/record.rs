@@ -98,7 +98,10 @@ impl Record {
 
     /// Writes the end, before the job leaves this consumer.
     pub(super) async fn end(&self, parts: &Parts, lease: &JobLease, end: &End) {
-        let (began, verdict) = (self.noted().began, self.noted().verdict);
+        let (began, verdict) = {
+            let noted = self.noted();
+            (noted.began, noted.verdict)
+        };
         let state = match end {
             End::Finish => verdict.map_or(RunState::Dropped, RunState::from),
             End::HandBack(ReleaseReason::HandedBack, _) if began => RunState::HandedBack,

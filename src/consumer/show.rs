@@ -11,7 +11,7 @@ use tracing::warn;
 use super::end::End;
 use super::run_job::JobRun;
 use super::write::GivenUp;
-use crate::config::Config;
+use crate::config::{Config, OperatorToken};
 use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::Mask;
@@ -79,5 +79,6 @@ impl JobRun<'_> {
 pub(super) fn mask(config: &Config) -> Mask {
     let credentials = config.projects.values().filter_map(|project| project.tracker.credentials.as_ref());
     let tokens = credentials.map(|credentials| &credentials.token);
-    Mask::new(tokens.chain(config.secrets.values()).map(ExposeSecret::expose_secret))
+    let operator = config.operator_token.iter().map(OperatorToken::secret);
+    Mask::new(tokens.chain(config.secrets.values()).chain(operator).map(ExposeSecret::expose_secret))
 }

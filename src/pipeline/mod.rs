@@ -21,6 +21,8 @@ mod sequence;
 mod steps;
 mod workspace;
 
+pub use capture::readable;
+pub use logs::log_path;
 pub use mask::Mask;
 pub use outcome::{Failure, FailureCause, Outcome, RunReport, StepOutcome, StepReport, Stop, StopReason};
 pub use resolve::{pipeline_for, resolve};
