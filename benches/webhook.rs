@@ -13,7 +13,7 @@ use agent_smith::availability::Availability;
 use agent_smith::claim::ClaimService;
 use agent_smith::config::{Env, Live, parse};
 use agent_smith::health::Health;
-use agent_smith::http::{Limits, router, serve, webhook};
+use agent_smith::http::{Limits, router, runs, serve, webhook};
 use agent_smith::platform::http::{Http, Settings};
 use agent_smith::platform::registry::Trackers;
 use agent_smith::shutdown::Shutdown;
@@ -56,7 +56,8 @@ async fn main() -> Outcome<()> {
     let bare = listen(axum::Router::new().route("/webhook/github", post(only_verify_and_parse)), &stop).await?;
     measure("bare", &bare, &deliveries, StatusCode::OK).await?;
     let store: Arc<EmbeddedStore> = Arc::new(EmbeddedStore::new());
-    let whole = listen(router(Health::default(), receiver(store.clone())?), &stop).await?;
+    let (receiver, desk) = parts(store.clone())?;
+    let whole = listen(router(Health::default(), receiver, desk), &stop).await?;
     measure("agent-smith", &whole, &deliveries, StatusCode::ACCEPTED).await?;
     let counts = store.counts().await?;
     assert_eq!(counts.queued, deliveries.len() as u64, "every delivery is a claim");
@@ -65,7 +66,7 @@ async fn main() -> Outcome<()> {
 }
 
 /// What the server is made of, as far as a webhook sees it.
-fn receiver(store: Arc<dyn Store>) -> Outcome<Arc<webhook::Receiver>> {
+fn parts(store: Arc<dyn Store>) -> Outcome<(Arc<webhook::Receiver>, Arc<runs::Desk>)> {
     let env = Env::from_iter([("GITHUB_WEBHOOK_SECRET", SECRET), ("GITHUB_TOKEN", "unused")]);
     let config = parse("bench.yml", FILE, &env)?.config;
     let trackers = Trackers::new(Http::with(Settings { proxies: false, ..Settings::default() })?);
@@ -74,9 +75,16 @@ fn receiver(store: Arc<dyn Store>) -> Outcome<Arc<webhook::Receiver>> {
     }
     let claims = ClaimService::new(store.clone());
     let availability = Availability::new(store.clone(), Health::default(), Duration::from_secs(30));
-    let stored = Some(webhook::Stored { store, claims, availability });
-    let parts = webhook::Parts { config: Live::fixed(config), trackers, stored, shutdown: Shutdown::default() };
-    Ok(webhook::Receiver::new(parts))
+    let stored = Some(Arc::new(webhook::Stored { store, claims, availability }));
+    let (config, shutdown) = (Live::fixed(config), Shutdown::default());
+    let desk = runs::Desk::new(runs::Parts {
+        config: config.clone(),
+        trackers: trackers.clone(),
+        stored: stored.clone(),
+        shutdown: shutdown.clone(),
+        host: "bench".to_owned(),
+    });
+    Ok((webhook::Receiver::new(webhook::Parts { config, trackers, stored, shutdown }), desk))
 }
 
 async fn only_verify_and_parse(headers: HeaderMap, body: Bytes) -> StatusCode {

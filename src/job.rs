@@ -50,6 +50,8 @@ pub enum AskedBy {
     Assignment,
     /// A comment of somebody who may write to the tracker.
     Comment,
+    /// An operator of this installation.
+    Operator,
 }
 
 /// Where a job stands in the store.

@@ -8,7 +8,7 @@
 //! main -> cli -> app -> { http · leader · poll · housekeeping · consumer }
 //!                         -> { claim · pipeline }
 //!                         -> { platform · store }          never each other
-//!                         -> config -> { ticket · lifecycle · job · clock }
+//!                         -> config -> { ticket · lifecycle · job · run_record · clock }
 //! ```
 //!
 //! Leaves that know nobody: `health`, `shutdown`, `runner`, `telemetry`; `availability` watches the store for all
@@ -34,6 +34,7 @@ pub mod pipeline;
 pub mod platform;
 pub mod poll;
 pub mod project_health;
+pub mod run_record;
 pub mod runner;
 pub mod shutdown;
 pub mod sim;

@@ -19,6 +19,8 @@ mod pipes;
 mod poll;
 #[path = "cli/programs.rs"]
 mod programs;
+#[path = "cli/runs.rs"]
+mod runs;
 #[path = "cli/secrets.rs"]
 mod secrets;
 #[path = "cli/server_log.rs"]

@@ -25,6 +25,8 @@ mod on_redis;
 mod on_redis_outages;
 #[path = "store/queue.rs"]
 mod queue;
+#[path = "store/records.rs"]
+mod records;
 #[path = "store/runs.rs"]
 mod runs;
 #[path = "store/webhooks.rs"]
@@ -74,6 +76,15 @@ conformance! {
         a_job_handed_back_keeps_its_attempt_and_goes_to_the_end,
         the_first_result_stands_and_comes_back,
         a_long_comment_is_cut,
+    }
+    records {
+        a_record_follows_its_run,
+        a_stale_epoch_notes_nothing,
+        an_attempt_that_was_handed_back_gives_its_number_away,
+        what_never_ran_has_a_record_that_says_so,
+        one_that_is_asked_to_stop_says_so,
+        runs_are_listed_from_the_newest_on,
+        only_the_newest_that_are_over_are_kept,
     }
     withdrawals {
         a_job_that_waits_is_dropped_whatever_it_waits_for,

@@ -100,9 +100,17 @@ impl App {
                 None
             }
         };
+        let stored = stored.map(Arc::new);
+        let desk = http::runs::Desk::new(http::runs::Parts {
+            config: config.clone(),
+            trackers: trackers.clone(),
+            stored: stored.clone(),
+            shutdown: shutdown.clone(),
+            host: options.host.clone(),
+        });
         let parts = webhook::Parts { config: config.clone(), trackers, stored, shutdown: shutdown.clone() };
         let http_stop = CancellationToken::new();
-        let router = http::router(health.clone(), webhook::Receiver::new(parts));
+        let router = http::router(health.clone(), webhook::Receiver::new(parts), desk);
         let http = tokio::spawn(http::serve(options.listener, router, http::Limits::default(), http_stop.clone()));
         info!("listening on http://{address}");
         Ok(Self { address, health, shutdown, config, http, http_stop })

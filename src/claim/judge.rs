@@ -87,7 +87,7 @@ fn judge_seen(ticket: &Candidate, asked_by: Option<AskedBy>, project: &Project, 
     }
     let responsible = match asked_by {
         AskedBy::TriggerLabel | AskedBy::PendingLabel => owner(config, &project.tracker, ticket),
-        AskedBy::Assignment | AskedBy::Comment => labelled_for(config, &project.tracker, ticket),
+        AskedBy::Assignment | AskedBy::Comment | AskedBy::Operator => labelled_for(config, &project.tracker, ticket),
     };
     match responsible {
         Some(other) if other.name != project.name => Judgement::Rejected(Rejection::OtherProject(other.name.clone())),

@@ -20,6 +20,7 @@ mod open;
 mod output;
 mod pipelines;
 mod poll;
+mod runs;
 pub mod schema;
 mod server;
 pub mod validate;
@@ -33,11 +34,13 @@ Begin with:
   agent-smith validate --check     what is wrong in agentsmith.yml, and what this machine lacks for it, all at once
   agent-smith poll --dry-run       which tickets would be claimed, and why not the others
   agent-smith server               run it
+  agent-smith runs ls              what ran and what runs
 
 Environment:
   AGENTSMITH_CONFIG                path of the configuration file, default ./agentsmith.yml
   REDIS_URL                        redis://[user:password@]host[:port][/db], or rediss:// for TLS
   GITHUB_TOKEN                     for `auth: token`; may read and write issues
+  AGENTSMITH_OPERATOR_TOKEN        proves an operator to the server, for `runs`
   RUST_LOG                         log filter, such as info, debug or agent_smith=debug
   NO_COLOR                         no colours, also on a terminal
 
@@ -67,6 +70,8 @@ enum Command {
     /// Print the JSON Schema of agentsmith.yml, for editors.
     #[command(after_help = schema::EXAMPLES)]
     Schema,
+    /// See what ran and what runs, read its output, stop it, run it again.
+    Runs(runs::Arguments),
     /// Ask a running server on this machine how it is doing; for container health checks.
     Health(health::Arguments),
 }
@@ -96,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Pipelines(arguments) => pipelines::run(&arguments),
         Command::Poll(arguments) => poll::run(arguments),
         Command::Schema => schema::run(),
+        Command::Runs(arguments) => runs::run(arguments),
         Command::Health(arguments) => health::run(&arguments),
     }
 }

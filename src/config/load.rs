@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use super::check::{self, Context, Means, Spot};
 use super::env::Env;
 use super::model::{Config, Pipeline, Project, Secrets};
+use super::operator::OperatorToken;
 use super::problem::{About, Broken, Desk, Problem, Report, and_more};
 use super::source::Source;
 use super::tree::{self, Node, Span, Value};
@@ -159,7 +160,7 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
     let left_out = leave_out(&order, &mut projects, &bad_pipelines, &problems);
     let projects = projects.into_iter().map(|(name, project)| (name, Arc::new(project))).collect();
     Ok(Loaded {
-        config: Config { projects, pipelines, agent, webhooks, secrets },
+        config: Config { projects, pipelines, agent, webhooks, secrets, operator_token: OperatorToken::of(env) },
         problems,
         left_out,
         order,

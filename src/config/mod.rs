@@ -16,6 +16,7 @@ mod live;
 mod load;
 mod model;
 mod nearest;
+mod operator;
 mod problem;
 mod raw;
 mod schema;
@@ -37,6 +38,7 @@ pub use model::{
     Trigger,
 };
 pub use nearest::hint;
+pub use operator::{OPERATOR_TOKEN, OperatorToken};
 pub use problem::{About, Broken, Problem, Severity};
 pub use template::{Condition, MAX_RENDERED, Template};
 pub use webhooks::{WebhookSecrets, Webhooks};

@@ -48,6 +48,15 @@ impl From<GivenUp> for End {
     }
 }
 
+/// Why a job cannot go on, for its record.
+pub(super) fn in_words(given_up: &GivenUp) -> String {
+    match given_up {
+        GivenUp::LeaseLost => "somebody else has the job".to_owned(),
+        GivenUp::Shutdown => "the server is shutting down".to_owned(),
+        GivenUp::Later(_, error) | GivenUp::Refused(error) => error.to_string(),
+    }
+}
+
 /// What keeps jobs of a project from going on is told once, on its line on `/health`, and not for each job at each
 /// attempt.
 pub(super) fn complain(parts: &Parts, lease: &JobLease, given_up: &GivenUp) {

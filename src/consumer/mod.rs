@@ -22,6 +22,7 @@ use crate::store::{Error, Store};
 
 mod end;
 mod heartbeat;
+mod record;
 mod run_job;
 mod show;
 

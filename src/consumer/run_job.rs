@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use super::end::{self, End, LATER};
+use super::record::Record;
 use super::{Parts, SOURCE};
 use super::{heartbeat, show};
 use crate::claim::taken_back;
@@ -43,7 +44,8 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
         let beat = AbortOnDropHandle::new(tokio::spawn(
             heartbeat::keep(parts.clone(), lease.clone(), stop.clone(), hints).in_current_span(),
         ));
-        let end = match JobRun::new(&parts, &lease, &stop).carry_out().await {
+        let record = Record::begin();
+        let end = match JobRun::new(&parts, &lease, &stop, &record).carry_out().await {
             Ok(end) => {
                 if matches!(end, End::Finish) {
                     parts.health.take_back(SOURCE, &format!("project:{}", lease.job.key.project));
@@ -52,9 +54,11 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
             }
             Err(given_up) => {
                 end::complain(&parts, &lease, &given_up);
+                record.because(end::in_words(&given_up));
                 given_up.into()
             }
         };
+        record.end(&parts, &lease, &end).await;
         end::leave(&parts, &lease, end).await;
         drop(beat);
     }
@@ -68,11 +72,12 @@ pub(super) struct JobRun<'a> {
     pub(super) lease: &'a JobLease,
     pub(super) writer: Writer,
     stop: &'a Stop,
+    pub(super) record: &'a Record,
 }
 
 impl<'a> JobRun<'a> {
-    fn new(parts: &'a Parts, lease: &'a JobLease, stop: &'a Stop) -> Self {
-        Self { parts, lease, writer: parts.writer(lease), stop }
+    fn new(parts: &'a Parts, lease: &'a JobLease, stop: &'a Stop, record: &'a Record) -> Self {
+        Self { parts, lease, writer: parts.writer(lease), stop, record }
     }
 
     async fn carry_out(&self) -> Result<End, GivenUp> {
@@ -86,11 +91,13 @@ impl<'a> JobRun<'a> {
         };
         let platform = tracker.as_ref();
         let ticket = self.read(platform).await?;
+        self.record.read(&ticket);
         if let Some(result) = &self.lease.earlier_result {
             return self.show_earlier(platform, result, &ticket).await;
         }
         if let Some(withdrawal) = &self.lease.stop_asked {
             info!("not run again, because {withdrawal}");
+            self.record.because(withdrawal.to_string());
             let comment = report::cancelled_unfinished(&self.lease.job.pipeline, withdrawal);
             return self.conclude(platform, RunResult { verdict: Verdict::Cancelled, comment }).await;
         }
@@ -115,6 +122,7 @@ impl<'a> JobRun<'a> {
         let project = &self.lease.job.key.project;
         if claimed_ago(&self.lease.job.run_id) > WITHOUT_PROJECT {
             error!("project {project} is not in agentsmith.yml; its job is dropped");
+            self.record.because("its project is not in agentsmith.yml");
             return End::Finish;
         }
         warn!("project {project} is not in agentsmith.yml; its job waits {} s", LATER.as_secs());
@@ -130,6 +138,8 @@ impl<'a> JobRun<'a> {
     /// left as it is.
     async fn show_earlier(&self, platform: &dyn Platform, result: &RunResult, ticket: &Ticket) -> Result<End, GivenUp> {
         info!("an earlier attempt had finished; showing its result");
+        self.record.result(result.verdict);
+        self.record.because("an earlier attempt had finished; its result was shown");
         match Lifecycle::of(&ticket.labels) {
             Some(Lifecycle::Enqueued | Lifecycle::InProgress) => self.show(platform, result).await,
             Some(Lifecycle::Done) => self.move_and_comment(platform, result).await.map(|()| End::Finish),
@@ -157,7 +167,9 @@ impl<'a> JobRun<'a> {
         if let Some(cause) = taken_back(project, self.lease.job.asked_by, ticket)
             && !lifecycle.is_some_and(Lifecycle::is_terminal)
         {
-            info!("{}: the job is dropped unrun", Withdrawal::new(cause, None));
+            let why = Withdrawal::new(cause, None).to_string();
+            info!("{why}: the job is dropped unrun");
+            self.record.because(why);
             self.transition(platform, None).await?;
             return Ok(Some(End::Finish));
         }
@@ -165,10 +177,12 @@ impl<'a> JobRun<'a> {
             Some(Lifecycle::Enqueued | Lifecycle::InProgress) => Ok(None),
             Some(state @ (Lifecycle::Done | Lifecycle::Failed)) => {
                 info!("the ticket shows {state} already: the job is dropped unrun");
+                self.record.because(format!("the ticket shows {state} already"));
                 Ok(Some(End::Finish))
             }
             Some(Lifecycle::Pending) | None => {
                 info!("the ticket was reset: the job is dropped unrun");
+                self.record.because("the ticket was reset");
                 Ok(Some(End::Finish))
             }
         }
@@ -178,14 +192,18 @@ impl<'a> JobRun<'a> {
     fn refusal(&self, pipeline: Option<&Pipeline>, ticket: &Ticket) -> Option<RunResult> {
         let (job, attempt) = (&self.lease.job, self.lease.attempt);
         let Some(pipeline) = pipeline else {
+            self.record.because(format!("there is no pipeline {}", job.pipeline));
             return Some(failed(report::unknown_pipeline(&job.pipeline)));
         };
         let started_before = attempt > 1 && Lifecycle::of(&ticket.labels) == Some(Lifecycle::InProgress);
         if attempt > pipeline.attempts {
+            self.record.because(format!("given up: {} attempts broke off", pipeline.attempts));
             return Some(failed(report::gave_up(&job.pipeline, pipeline.attempts)));
         }
-        (started_before && pipeline.retry == Retry::Never)
-            .then(|| failed(report::not_retried(&job.pipeline, attempt - 1)))
+        (started_before && pipeline.retry == Retry::Never).then(|| {
+            self.record.because("an attempt broke off, and the pipeline says `retry: never`");
+            failed(report::not_retried(&job.pipeline, attempt - 1))
+        })
     }
 
     async fn run(
@@ -215,7 +233,10 @@ impl<'a> JobRun<'a> {
             },
             stop: self.stop.clone(),
             right: Arc::new(self.lease.clone()),
+            progress: self.record.steps_begin(ticket),
         };
+        let record = self.record.clone().keep(self.parts.clone(), self.lease.clone());
+        let recording = AbortOnDropHandle::new(tokio::spawn(record.in_current_span()));
         let mut run = std::pin::pin!(self.parts.runner.run(request));
         let report = tokio::select! {
             report = &mut run => report,
@@ -224,7 +245,9 @@ impl<'a> JobRun<'a> {
                 run.await
             }
         };
+        drop(recording);
         if let Some(pause) = again_in(pipeline, &report) {
+            self.record.because(why(&report));
             return self.try_again(platform, pause).await;
         }
         self.after_run(platform, &report).await
@@ -239,6 +262,7 @@ impl<'a> JobRun<'a> {
 
     async fn after_run(&self, platform: &dyn Platform, report: &RunReport) -> Result<End, GivenUp> {
         log_end(report);
+        self.record.because(why(report));
         match report.verdict() {
             Some(verdict) => {
                 let comment = report::comment(report, &show::mask(&self.parts.config.current()));
@@ -320,6 +344,15 @@ fn log_end(report: &RunReport) {
         Outcome::Done => info!(duration_ms, "run ended: done"),
         Outcome::Failed(failure) => info!(duration_ms, "run ended: failed, {failure}"),
         Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", reason),
+    }
+}
+
+/// Why the run ended as it did; empty when it went well.
+fn why(report: &RunReport) -> String {
+    match &report.outcome {
+        Outcome::Done => String::new(),
+        Outcome::Failed(failure) => failure.to_string(),
+        Outcome::Stopped(reason) => reason.to_string(),
     }
 }
 

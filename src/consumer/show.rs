@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::end::End;
 use super::run_job::JobRun;
-use crate::config::{Config, Source};
+use crate::config::{Config, OperatorToken, Source};
 use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::report::inline_code;
@@ -33,7 +33,10 @@ impl JobRun<'_> {
             }
         };
         match standing {
-            Some(standing) => self.show(platform, &standing).await,
+            Some(standing) => {
+                self.record.result(standing.verdict);
+                self.show(platform, &standing).await
+            }
             None => Err(GivenUp::LeaseLost),
         }
     }
@@ -114,5 +117,6 @@ pub(super) fn mask(config: &Config) -> Mask {
         project.tracker.credentials.iter().chain(source)
     });
     let tokens = credentials.map(|credentials| &credentials.token);
-    Mask::new(tokens.chain(config.secrets.values()).map(ExposeSecret::expose_secret))
+    let operator = config.operator_token.iter().map(OperatorToken::secret);
+    Mask::new(tokens.chain(config.secrets.values()).chain(operator).map(ExposeSecret::expose_secret))
 }

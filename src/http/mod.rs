@@ -1,6 +1,7 @@
-//! The HTTP side: probes and webhooks.
+//! The HTTP side: probes, webhooks, and runs for operators.
 //!
-//! `serve` is the bounded accept loop, `health` the two probes, `webhook` the deliveries. What must stay true: a probe
+//! `serve` is the bounded accept loop, `health` the two probes, `webhook` the deliveries, `runs` what operators
+//! read and steer. What must stay true: a probe
 //! waits for nobody, a delivery for a few seconds, and no handler answers 500.
 
 use std::sync::Arc;
@@ -13,21 +14,23 @@ use axum::routing::get;
 use crate::health::Health;
 
 mod health;
+pub mod runs;
 mod serve;
 pub mod webhook;
 
 pub use serve::{Limits, serve};
 
 /// All routes.
-pub fn router(health: Health, receiver: Arc<webhook::Receiver>) -> Router {
+pub fn router(health: Health, receiver: Arc<webhook::Receiver>, desk: Arc<runs::Desk>) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/health/ready", get(health::ready))
         .fallback(unknown)
         .with_state(health)
         .merge(webhook::routes(receiver))
+        .merge(runs::routes(desk))
 }
 
 async fn unknown() -> impl IntoResponse {
-    (StatusCode::NOT_FOUND, "not found: try /health, /health/ready or POST /webhook\n")
+    (StatusCode::NOT_FOUND, "not found: try /health, /health/ready, /runs or POST /webhook\n")
 }

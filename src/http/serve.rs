@@ -3,6 +3,7 @@
 //! Written out because the framework's own loop has no header timeout and waits for ever for a client that sent half
 //! a request. Called by `app`. What must stay true: each limit has a number, and a slow client costs one place only.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,10 @@ impl Default for Limits {
     }
 }
 
+/// Whoever is at the other end of the connection, as the kernel says: no header changes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
 /// Headers larger than this are refused by the parser.
 const HEAD_BYTES: usize = 16 * 1024;
 /// Pause after an error of `accept`, which mostly means that the process has too many open files.
@@ -68,8 +73,11 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             () = stop.cancelled() => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let Some((stream, place)) = accepted else { continue };
-        let service = service.clone().map_request(|request: http::Request<Incoming>| request.map(Body::new));
+        let Some((stream, peer, place)) = accepted else { continue };
+        let service = service.clone().map_request(move |mut request: http::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            request.map(Body::new)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_read)
@@ -89,13 +97,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
 }
 
 /// A connection and its place. Waits for the place first, so that nothing is accepted that cannot be served.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             // Small answers must not wait for an acknowledgement; a socket that cannot is served all the same.
             let _ = stream.set_nodelay(true);
-            Some((stream, place))
+            Some((stream, peer.ip().to_canonical(), place))
         }
         Err(error) => {
             warn!(%error, "could not accept a connection");

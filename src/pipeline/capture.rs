@@ -167,7 +167,7 @@ impl Tail {
 
 /// Removes escape sequences, control characters and marks that reorder text; keeps of a line that was written over
 /// with carriage returns what a terminal would show last.
-pub(super) fn readable(text: &str) -> String {
+pub fn readable(text: &str) -> String {
     let plain = without_escapes(text);
     let lines = plain.split('\n').map(|line| {
         let line = line.trim_end_matches('\r');

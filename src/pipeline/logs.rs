@@ -19,6 +19,19 @@ const MAX_LOGS: usize = 1000;
 /// Bytes kept of all logs together: 64 runs that filled theirs, or all of [`MAX_LOGS`] at the usual size.
 const MAX_BYTES: u64 = 64 * capture::LOG_LIMIT;
 
+/// Where the log of an attempt is that ran with this data directory.
+pub fn log_path(data_dir: &Path, run_id: &str, attempt: u32) -> PathBuf {
+    file(&folder(data_dir), run_id, attempt)
+}
+
+fn folder(root: &Path) -> PathBuf {
+    root.join("logs")
+}
+
+fn file(folder: &Path, run_id: &str, attempt: u32) -> PathBuf {
+    folder.join(format!("{}-{attempt}.log", safe_name(run_id)))
+}
+
 /// The folder.
 #[derive(Debug, Clone)]
 pub(super) struct Logs {
@@ -28,14 +41,19 @@ pub(super) struct Logs {
 impl Logs {
     /// Makes the folder below `root` if it is not there.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        let folder = root.join("logs");
+        let folder = folder(root);
         create_private_dir(&folder)?;
         Ok(Self { folder })
     }
 
     /// Opens the log of one attempt; an older one of the same attempt, which was handed back, is replaced.
     pub(super) fn create(&self, run_id: &str, attempt: u32) -> Option<(PathBuf, fs::File)> {
-        capture::create_log(&self.folder.join(format!("{}-{attempt}.log", safe_name(run_id))))
+        capture::create_log(&self.path(run_id, attempt))
+    }
+
+    /// Where the log of one attempt is, or was, or will be.
+    pub(super) fn path(&self, run_id: &str, attempt: u32) -> PathBuf {
+        file(&self.folder, run_id, attempt)
     }
 
     /// Removes the oldest logs until the folder is within its bounds.

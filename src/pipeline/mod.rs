@@ -22,6 +22,7 @@ mod hands;
 mod inert;
 mod known;
 mod logs;
+mod progress;
 mod prompt;
 mod remove;
 mod sequence;
@@ -29,7 +30,9 @@ mod steps;
 mod workspace;
 mod writer;
 
+pub use capture::readable;
 pub use hands::Hands;
+pub use logs::log_path;
 pub use mask::Mask;
 pub use outcome::{Failure, FailureCause, Outcome, RunReport, StepOutcome, StepReport, Stop, StopReason};
 pub use resolve::{pipeline_for, resolve};

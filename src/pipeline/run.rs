@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, warn};
@@ -27,6 +28,7 @@ use super::supervise::strangers;
 use super::workspace::{Instance, create_private_dir};
 use crate::config::{Pipeline, Secrets};
 use crate::job::{Job, WriteRight};
+use crate::run_record::Progress;
 use crate::ticket::Ticket;
 
 /// How runs are carried out on this machine.
@@ -64,6 +66,8 @@ pub struct RunRequest<'a> {
     pub stop: Stop,
     /// Until when the run may go on. Its processes end by then, also when this process cannot end them.
     pub right: Arc<dyn WriteRight>,
+    /// Told how far the run is.
+    pub progress: watch::Sender<Progress>,
 }
 
 /// Carries out runs on this machine. Clones share the instance.
@@ -96,13 +100,23 @@ impl Runner {
         Ok(Self { inner: Arc::new(Inner { settings, instance, logs }) })
     }
 
+    /// The name of this machine, as reports give it.
+    pub fn host(&self) -> &str {
+        &self.inner.settings.host
+    }
+
+    /// Where the log of an attempt is, or will be.
+    pub fn log_path(&self, run_id: &str, attempt: u32) -> PathBuf {
+        self.inner.logs.path(run_id, attempt)
+    }
+
     /// Carries out one run. When it returns, its processes are gone and its workspace is removed.
     ///
     /// Goes on in a task of its own; dropping the future stops the run as [`StopReason::ShuttingDown`] does, and its
     /// clean-up still happens.
     pub async fn run(&self, request: RunRequest<'_>) -> RunReport {
         let started = Instant::now();
-        let RunRequest { job, attempt, ticket, pipeline, secrets, mask, hands, stop, right } = request;
+        let RunRequest { job, attempt, ticket, pipeline, secrets, mask, hands, stop, right, progress } = request;
         let mut report = RunReport {
             run_id: job.run_id.clone(),
             attempt,
@@ -129,6 +143,7 @@ impl Runner {
             hands,
             stop,
             right,
+            progress,
             abandoned: abandoned.clone(),
             deadline: started + pipeline.timeout,
         };
@@ -161,6 +176,7 @@ pub(super) struct Run {
     pub(super) hands: Hands,
     stop: Stop,
     right: Arc<dyn WriteRight>,
+    pub(super) progress: watch::Sender<Progress>,
     abandoned: CancellationToken,
     deadline: Instant,
 }

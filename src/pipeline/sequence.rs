@@ -16,6 +16,7 @@ use super::capture::Capture;
 use super::known::{Known, KnownStep};
 use super::outcome::{ChangeRequestLink, Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
 use super::programs;
+use super::progress;
 use super::run::Run;
 use super::steps::{self, Ended, Outputs, State, StepContext, Surroundings};
 use super::workspace::RunFolder;
@@ -30,6 +31,8 @@ pub(super) struct Sequence<'a> {
     known: BTreeMap<String, KnownStep>,
     state: State,
     failure: Option<Failed>,
+    /// Of the step that has just ended, if its program had one.
+    exit_code: Option<i32>,
     /// Processes that could not be ended.
     left_behind: usize,
 }
@@ -60,7 +63,7 @@ enum StepEnd {
 impl<'a> Sequence<'a> {
     pub(super) fn new(run: &'a Run, folder: &'a RunFolder, surroundings: &'a Surroundings) -> Self {
         let (done, known, state) = (Vec::new(), BTreeMap::new(), State::default());
-        Self { run, folder, surroundings, done, known, state, failure: None, left_behind: 0 }
+        Self { run, folder, surroundings, done, known, state, failure: None, exit_code: None, left_behind: 0 }
     }
 
     /// Runs what is to be run.
@@ -150,6 +153,7 @@ impl<'a> Sequence<'a> {
         let line = format!("step {} of {}: {step}", index + 1, run.pipeline.steps.len());
         debug!(step = index + 1, "{line}");
         capture.begin_step(&line).await;
+        progress::begin(&self.run.progress, &self.run.mask, &step.to_string());
         let outputs = Outputs::of_step(self.folder.top(), index);
         let variables = self.variables(step, &outputs);
         let own_deadline = step.timeout.map(|timeout| Instant::now() + timeout);
@@ -173,6 +177,7 @@ impl<'a> Sequence<'a> {
         let ended = steps::carry_out(&step.action, &mut context, stop).await;
         let (left, said) = (context.left_behind, std::mem::take(&mut context.outputs));
         self.left_behind += left;
+        self.exit_code = if let Ended::Exit(code) = ended { Some(code) } else { None };
         self.remember(step, &ended, (&outputs, said));
         let cause = match ended {
             Ended::Exit(0) => return StepEnd::Done,
@@ -247,7 +252,10 @@ impl<'a> Sequence<'a> {
     }
 
     fn report(&mut self, step: &Step, outcome: StepOutcome, duration: Duration) {
-        self.done.push(StepReport { title: step.to_string(), outcome, duration });
+        let report = StepReport { title: step.to_string(), outcome, duration };
+        let told = (self.done.len(), &report);
+        progress::end(&self.run.progress, &self.run.mask, told, self.exit_code.take());
+        self.done.push(report);
         if let Some(name) = &step.name {
             self.known.entry(name.clone()).or_default().outcome = outcome.as_str();
         }

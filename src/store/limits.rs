@@ -2,6 +2,8 @@
 //!
 //! Who calls: the backends. What must stay true: nothing the store holds grows without bound.
 
+use std::time::Duration;
+
 use super::Error;
 use crate::job::RunResult;
 
@@ -16,6 +18,12 @@ pub(super) const MAX_WITHDRAWALS: usize = 10_000;
 /// Tickets of which the embedded store remembers how their last run ended: a month of more runs than one box carries out
 /// would fill some ten megabytes.
 pub(super) const MAX_LAST_RUNS: usize = 20_000;
+
+/// Records of runs that are over, the newest: two weeks of three runs an hour, 16 MB at the very most.
+pub const MAX_ENDED_RUNS: usize = 1_000;
+
+/// How long a run that is over is remembered: as long as anybody asks what became of a ticket.
+pub const RUNS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Bytes of a recorded comment. No platform shows more than about as many characters in one comment.
 pub(super) const MAX_COMMENT_BYTES: usize = 64 * 1024;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Verdict, Withdrawal};
+use crate::run_record::{RunNote, RunRecord};
 use crate::ticket::{PlatformKind, TicketKey};
 
 pub mod embedded;
@@ -20,6 +21,7 @@ pub mod redis;
 mod stops;
 mod view;
 
+pub use limits::{MAX_ENDED_RUNS, RUNS_REMEMBERED};
 pub use stops::StopHints;
 pub use view::{JobView, LastRun};
 
@@ -240,6 +242,18 @@ pub trait Store: Send + Sync + 'static {
     async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>>;
     /// Hints about runs that are asked to stop from now on.
     fn stop_hints(&self) -> StopHints;
+
+    // --- records of runs ----------------------------------------------------------------------------------------
+
+    // A record begins with the claim, follows the job by itself, and is gone with a claim that did not come about. Those
+    // of runs that are over are kept for RUNS_REMEMBERED, the newest MAX_ENDED_RUNS.
+
+    /// Writes down how far the run of this lease is. False: the epoch is stale and nothing was changed.
+    async fn record_run(&self, lease: &JobLease, note: &RunNote) -> Result<bool>;
+    /// Up to `limit` runs, the newest claim first, that were claimed before the run `before`.
+    async fn runs(&self, before: Option<&str>, limit: usize) -> Result<Vec<RunRecord>>;
+    /// One run.
+    async fn run(&self, run_id: &str) -> Result<Option<RunRecord>>;
 
     // --- webhooks -----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ mod configuration;
 mod leaders;
 mod reconcilers;
 mod results;
+mod runs;
 mod shared;
 mod stops;
 mod trouble;

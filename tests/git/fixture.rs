@@ -135,6 +135,7 @@ pipelines:
             hands,
             stop: attempt.stop.clone(),
             right: Arc::new(lease),
+            progress: Default::default(),
         };
         runner.run(request).await
     }

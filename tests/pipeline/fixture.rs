@@ -48,7 +48,9 @@ impl Bench {
         let (right, stop, hands) = (right(job, lease), stop.clone(), hands(job));
         let secrets: Secrets = [("deploy_key".to_owned(), SECRET.into())].into_iter().collect();
         let mask = Mask::new([SECRET]);
-        runner.run(RunRequest { job, attempt: 1, ticket, pipeline, secrets: &secrets, mask, hands, stop, right }).await
+        let (secrets, progress) = (&secrets, Default::default());
+        let request = RunRequest { job, attempt: 1, ticket, pipeline, secrets, mask, hands, stop, right, progress };
+        runner.run(request).await
     }
 
     /// What is in the folder of this process: nothing but the lock when no run is under way.

@@ -51,7 +51,8 @@ async fn serve() {
     let (stop, right) = (Stop::default(), right(&job, Duration::from_secs(3600)));
     let (secrets, mask, hands) = (&Secrets::default(), Mask::default(), hands(&job));
     let (job, pipeline, ticket) = (&job, &pipeline, &ticket());
-    let request = RunRequest { job, attempt: 1, ticket, pipeline, secrets, mask, hands, stop, right };
+    let progress = Default::default();
+    let request = RunRequest { job, attempt: 1, ticket, pipeline, secrets, mask, hands, stop, right, progress };
     let report = runner.run(request).await;
     fs::write(Path::new(&root).join("report.new"), format!("{:?}\n{}", report.outcome, report.tail)).unwrap();
     fs::rename(Path::new(&root).join("report.new"), Path::new(&root).join("report")).unwrap();

@@ -53,11 +53,15 @@ pub(crate) async fn assert_nothing_left(server: &RedisServer) {
     let keys: BTreeSet<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.expect("keys");
     let permanent = ["{agentsmith:queue:jobs}:epoch", "{agentsmith:queue:jobs}:generation"];
     let is_last_run = |key: &&String| key.starts_with("{agentsmith:queue:jobs}:last:");
-    for key in keys.iter().filter(is_last_run) {
+    let is_record = |key: &&String| {
+        let of_runs = ["{agentsmith:queue:jobs}:runs", "{agentsmith:queue:jobs}:ended-runs"];
+        of_runs.contains(&key.as_str()) || key.starts_with("{agentsmith:queue:jobs}:run:")
+    };
+    for key in keys.iter().filter(|key| is_last_run(key) || is_record(key)) {
         let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.expect("its end");
         assert!(left > 0, "{key} stays for ever");
     }
-    let stays = |key: &&String| !permanent.contains(&key.as_str()) && !is_last_run(key);
+    let stays = |key: &&String| !permanent.contains(&key.as_str()) && !is_last_run(key) && !is_record(key);
     let left: Vec<&String> = keys.iter().filter(stays).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }

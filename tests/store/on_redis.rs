@@ -57,12 +57,17 @@ async fn keys_have_their_public_names() {
             "{agentsmith:queue:jobs}:epoch",
             "{agentsmith:queue:jobs}:generation",
             "{agentsmith:queue:jobs}:withdrawn",
+            "{agentsmith:queue:jobs}:runs",
+            "{agentsmith:queue:jobs}:ended-runs",
             "{agentsmith:queue:jobs}:project:p",
             "{agentsmith:queue:jobs}:job:github:p:1",
             "{agentsmith:queue:jobs}:job:github:p:2",
             "{agentsmith:queue:jobs}:job:github:p:3",
         ];
-        assert_eq!(keys, names.map(String::from).into());
+        let is_run = |key: &&String| key.starts_with("{agentsmith:queue:jobs}:run:");
+        assert_eq!(keys.iter().filter(is_run).count(), 4, "one for each claim");
+        let others: BTreeSet<String> = keys.iter().filter(|key| !is_run(key)).cloned().collect();
+        assert_eq!(others, names.map(String::from).into());
         assert_eq!(send::<String>(&mut redis, &["GET", "agentsmith:leader:poller"]).await, "a");
         assert_eq!(
             send::<String>(&mut redis, &["GET", "agentsmith:heartbeat:github:p:1"]).await,

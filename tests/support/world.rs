@@ -149,6 +149,13 @@ impl World {
         start_as(config, store, name, consumer).await
     }
 
+    /// The same, listening on this address.
+    pub async fn start_on(&self, address: &str, store: Arc<dyn Store>, variables: &[(&str, &str)]) -> App {
+        let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)].iter().chain(variables).copied());
+        let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
+        start_listening(config, Some(store), "one", true, address).await
+    }
+
     /// The claim service of one more process on this store.
     pub fn door(&self, store: Arc<dyn Store>) -> Door {
         let (config, _problems) = Live::start(&self.config_path(), Env::from_iter([("GITHUB_TOKEN", TOKEN)])).unwrap();
@@ -232,6 +239,16 @@ pub async fn start(config: Live, store: Arc<dyn Store>, name: &str) -> App {
 }
 
 async fn start_as(config: Live, store: Option<Arc<dyn Store>>, name: &str, consumer: bool) -> App {
+    start_listening(config, store, name, consumer, "127.0.0.1:0").await
+}
+
+async fn start_listening(
+    config: Live,
+    store: Option<Arc<dyn Store>>,
+    name: &str,
+    consumer: bool,
+    address: &str,
+) -> App {
     App::start(Options {
         config,
         store,
@@ -241,7 +258,7 @@ async fn start_as(config: Live, store: Option<Arc<dyn Store>>, name: &str, consu
         environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
         host: "test-host".to_owned(),
         calls: agent_smith::platform::http::Settings { proxies: false, ..Default::default() },
-        listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        listener: TcpListener::bind(address).await.unwrap(),
     })
     .await
     .unwrap()

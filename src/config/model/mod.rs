@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::forge::Forge;
+use super::operator::OperatorToken;
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Values from the environment that a step may ask for by name.
     pub secrets: Secrets,
+    /// What operators prove themselves with; without one they must come from this machine.
+    pub operator_token: Option<OperatorToken>,
 }
 
 /// Values from the environment by the names the file gives them. `Debug` shows names only.

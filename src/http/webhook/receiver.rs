@@ -33,7 +33,7 @@ pub struct Parts {
     /// Clients of the trackers.
     pub trackers: Trackers,
     /// The store and what stands on it; `None` when there is none.
-    pub stored: Option<Stored>,
+    pub stored: Option<Arc<Stored>>,
     /// Handling goes on after the answer, in tasks that the end waits for.
     pub shutdown: Shutdown,
 }

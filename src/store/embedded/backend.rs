@@ -13,7 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use super::expiring::Expiring;
 use super::mutexes::Mutexes;
 use super::queue::{Queue, Taken};
+use super::records::Records;
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal, WriteRight};
+use crate::run_record::{RunNote, RunRecord, RunState};
 use crate::store::limits::{MAX_DELIVERIES, MAX_LAST_RUNS};
 use crate::store::stops::{Announcer, StopHints};
 use crate::store::view::{JobView, LAST_RUN_REMEMBERED, LastRun};
@@ -38,6 +40,7 @@ struct State {
     leases: Mutexes<LeaseName>,
     claim_locks: Mutexes<TicketKey>,
     queue: Queue,
+    records: Records,
     deliveries: Expiring<String, Delivery>,
     offered: Expiring<TicketKey, ()>,
     last_offers: Expiring<(PlatformKind, String), Instant>,
@@ -59,6 +62,7 @@ impl Default for State {
             leases: Mutexes::default(),
             claim_locks: Mutexes::default(),
             queue: Queue::default(),
+            records: Records::default(),
             deliveries: Expiring::holding(MAX_DELIVERIES),
             offered: Expiring::holding(MAX_DELIVERIES),
             last_offers: Expiring::holding(MAX_DELIVERIES),
@@ -68,6 +72,11 @@ impl Default for State {
 }
 
 impl State {
+    fn settled(&self, run: RunRecord) -> RunRecord {
+        let live = self.queue.live_run(&run.key, &run.run_id);
+        run.settled(live.as_ref())
+    }
+
     fn holds_delivery(&self, id: &str, holder: &str, now: Instant) -> bool {
         matches!(self.deliveries.get(&id.to_owned(), now), Some(Delivery::Held(by)) if by == holder)
     }
@@ -155,7 +164,12 @@ impl Store for EmbeddedStore {
         if lock.ticket() != &job.key {
             return Err(Error::Malformed(format!("the claim lock of {} does not cover {}", lock.ticket(), job.key)));
         }
-        self.state().queue.record(job, Instant::now())
+        let mut state = self.state();
+        let recorded = state.queue.record(job, Instant::now())?;
+        if recorded == Recorded::New {
+            state.records.begin(job);
+        }
+        Ok(recorded)
     }
 
     async fn publish_claim(&self, job: &Job) -> Result<bool> {
@@ -167,7 +181,12 @@ impl Store for EmbeddedStore {
     }
 
     async fn drop_claim(&self, job: &Job) -> Result<bool> {
-        Ok(self.state().queue.drop_claim(job))
+        let mut state = self.state();
+        let dropped = state.queue.drop_claim(job);
+        if dropped {
+            state.records.forget(&job.run_id);
+        }
+        Ok(dropped)
     }
 
     async fn half_made_claims(&self, older_than: Duration, limit: usize) -> Result<Vec<HalfMadeClaim>> {
@@ -216,6 +235,7 @@ impl Store for EmbeddedStore {
     async fn finish(&self, lease: &JobLease) -> Result<bool> {
         let (mut state, now) = (self.state(), Instant::now());
         let Some((job, verdict)) = state.queue.finish(&lease.job.key, lease.epoch) else { return Ok(false) };
+        state.records.end(&job.run_id, verdict.map_or(RunState::Dropped, RunState::from), String::new(), now);
         if let Some(verdict) = verdict {
             let last = LastRun { run_id: job.run_id, pipeline: job.pipeline, verdict, ended: Duration::ZERO };
             state.last_runs.set(job.key, (last, now), now + LAST_RUN_REMEMBERED, now);
@@ -286,7 +306,12 @@ impl Store for EmbeddedStore {
     }
 
     async fn withdraw(&self, key: &TicketKey, withdrawal: &Withdrawal) -> Result<Withdrawn> {
-        let withdrawn = self.state().queue.withdraw(key, withdrawal);
+        let mut state = self.state();
+        let withdrawn = state.queue.withdraw(key, withdrawal);
+        if let Withdrawn::Dropped(job) = &withdrawn {
+            state.records.end(&job.run_id, RunState::Cancelled, withdrawal.to_string(), Instant::now());
+        }
+        drop(state);
         if withdrawn == Withdrawn::Stopping {
             self.stops.announce(Some(key.clone()));
         }
@@ -315,6 +340,25 @@ impl Store for EmbeddedStore {
         let (state, now) = (self.state(), Instant::now());
         let last = state.last_runs.get(key, now);
         Ok(last.map(|(last, at)| LastRun { ended: now.saturating_duration_since(*at), ..last.clone() }))
+    }
+
+    async fn record_run(&self, lease: &JobLease, note: &RunNote) -> Result<bool> {
+        let mut state = self.state();
+        let ours = state.queue.holds(&lease.job.key, lease.epoch);
+        if ours {
+            state.records.note(lease, note);
+        }
+        Ok(ours)
+    }
+
+    async fn runs(&self, before: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+        let state = self.state();
+        Ok(state.records.before(before, limit).into_iter().map(|run| state.settled(run)).collect())
+    }
+
+    async fn run(&self, run_id: &str) -> Result<Option<RunRecord>> {
+        let state = self.state();
+        Ok(state.records.one(run_id).map(|run| state.settled(run)))
     }
 
     fn stop_hints(&self) -> StopHints {

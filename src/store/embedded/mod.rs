@@ -1,6 +1,7 @@
 //! The in-process backend, for one box without Redis.
 //!
-//! `mutexes` holds leases and claim locks, `queue` the jobs, `withdrawals` what was taken back, `expiring` what webhooks
+//! `mutexes` holds leases and claim locks, `queue` the jobs, `withdrawals` what was taken back, `records` what is
+//! remembered of runs, `expiring` what webhooks
 //! leave; `backend` puts them behind one mutex and wakes those who wait. Who calls: `app`, `demo` and tests, through
 //! [`EmbeddedStore`].
 //!
@@ -11,6 +12,7 @@ mod backend;
 mod expiring;
 mod mutexes;
 mod queue;
+mod records;
 mod withdrawals;
 
 pub use backend::EmbeddedStore;

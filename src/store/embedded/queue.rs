@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::withdrawals::Withdrawals;
 use crate::clock;
 use crate::job::{Job, JobState, RunResult, Verdict, Withdrawal};
+use crate::run_record::LiveRun;
 use crate::store::JobView;
 use crate::store::limits::{MAX_LIVE_JOBS, bounded, queue_is_full};
 use crate::store::{HalfMadeClaim, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Withdrawn};
@@ -194,6 +195,12 @@ impl Queue {
             consumer: runs.then(|| entry.consumer.clone()),
             stop_asked: entry.stop.clone(),
         })
+    }
+
+    /// What is to say of this very run, if its job is live.
+    pub(super) fn live_run(&self, key: &TicketKey, run_id: &str) -> Option<LiveRun> {
+        let entry = self.jobs.get(key).filter(|entry| entry.job.run_id == run_id)?;
+        Some(LiveRun { state: entry.state, epoch: entry.epoch, stop_asked: entry.stop.clone() })
     }
 
     /// Takes a ticket's request back.

@@ -10,8 +10,9 @@ use super::announcements::Announcements;
 use super::claims::{self, End};
 use super::connection::Connection;
 use super::queue::Taker;
-use super::{deliveries, housekeeping, leases, runs, view, withdrawals};
+use super::{deliveries, housekeeping, leases, records, runs, view, withdrawals};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal};
+use crate::run_record::{RunNote, RunRecord};
 use crate::store::view::{JobView, LastRun};
 use crate::store::{
     Acquisition, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal,
@@ -161,6 +162,18 @@ impl Store for RedisStore {
 
     async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>> {
         view::last_run(&self.redis, key).await
+    }
+
+    async fn record_run(&self, lease: &JobLease, note: &RunNote) -> Result<bool> {
+        records::note(&self.redis, lease, note).await
+    }
+
+    async fn runs(&self, before: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+        records::list(&self.redis, before, limit).await
+    }
+
+    async fn run(&self, run_id: &str) -> Result<Option<RunRecord>> {
+        records::one(&self.redis, run_id).await
     }
 
     fn stop_hints(&self) -> StopHints {

@@ -37,6 +37,7 @@ pub(super) fn job(ticket: &str, pipeline: &str, run_id: &str, asked_by: &str) ->
         "pending-label" => AskedBy::PendingLabel,
         "assignment" => AskedBy::Assignment,
         "comment" => AskedBy::Comment,
+        "operator" => AskedBy::Operator,
         other => return Err(Error::Malformed(format!("asked_by of {ticket} is `{other}`"))),
     };
     Ok(Job { key: ticket_key(ticket)?, pipeline: pipeline.to_owned(), run_id: run_id.to_owned(), asked_by })
@@ -49,6 +50,7 @@ pub(super) fn asked_by_word(asked_by: AskedBy) -> &'static str {
         AskedBy::PendingLabel => "pending-label",
         AskedBy::Assignment => "assignment",
         AskedBy::Comment => "comment",
+        AskedBy::Operator => "operator",
     }
 }
 

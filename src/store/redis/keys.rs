@@ -27,9 +27,15 @@ const GENERATION: &str = "{agentsmith:queue:jobs}:generation";
 /// Hash: ticket → a withdrawal that is remembered.
 pub(super) const WITHDRAWN: &str = "{agentsmith:queue:jobs}:withdrawn";
 
+/// Sorted set by name: the runs that have a record.
+const RUNS: &str = "{agentsmith:queue:jobs}:runs";
+/// Sorted set: run by its end.
+const ENDED_RUNS: &str = "{agentsmith:queue:jobs}:ended-runs";
+
 /// `KEYS` of every queue script, in the order `queue.lua` names them. The scripts add `{JOBS}:job:<ticket>` (hash, the
-/// job) and `{JOBS}:project:<project>` (list, its queue).
-pub(super) const QUEUE: [&str; 9] = [JOBS, RING, CLAIMING, RUNNING, DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN];
+/// job), `{JOBS}:project:<project>` (list, its queue), `{JOBS}:last:<ticket>` and `{JOBS}:run:<run id>` (hash, its record).
+pub(super) const QUEUE: [&str; 11] =
+    [JOBS, RING, CLAIMING, RUNNING, DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN, RUNS, ENDED_RUNS];
 
 /// Channel: a job became visible or was delayed. The scripts spell it out.
 pub(super) const JOBS_CHANNEL: &str = "agentsmith:announce:jobs";

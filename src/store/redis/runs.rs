@@ -84,19 +84,19 @@ pub(super) async fn release(redis: &Connection, lease: &JobLease, back: Back) ->
 }
 
 /// What `fence.lua` found, and what the script added.
-struct Hold {
+pub(super) struct Hold {
     renewal: Renewal,
     rest: Vec<String>,
 }
 
 impl Hold {
-    fn is_ours(&self) -> bool {
+    pub(super) fn is_ours(&self) -> bool {
         self.renewal != Renewal::Lost
     }
 }
 
 /// The call of a script that acts on a lease, with the ARGV that `fence.lua` reads.
-fn fenced<'a>(script: &'a Script, lease: &JobLease) -> ScriptInvocation<'a> {
+pub(super) fn fenced<'a>(script: &'a Script, lease: &JobLease) -> ScriptInvocation<'a> {
     let left = lease.valid_until().saturating_duration_since(Instant::now());
     let earlier = lease.earlier_result.as_ref();
     let mut call = on_queue(script);
@@ -109,7 +109,7 @@ fn fenced<'a>(script: &'a Script, lease: &JobLease) -> ScriptInvocation<'a> {
     call
 }
 
-async fn ask(redis: &Connection, lease: &JobLease, call: &ScriptInvocation<'_>) -> Result<Hold> {
+pub(super) async fn ask(redis: &Connection, lease: &JobLease, call: &ScriptInvocation<'_>) -> Result<Hold> {
     let mut reply: Vec<String> = redis.run(call).await?;
     if reply.len() < 2 {
         return Err(Error::Malformed(format!("the lease check of {} answered {reply:?}", lease.job.key)));

@@ -39,6 +39,10 @@ scripts! {
     RENEW = "queue.lua" "fence.lua" "renew.lua";
     /// Records a result.
     RECORD_RESULT = "queue.lua" "fence.lua" "record_result.lua";
+    /// Writes down how far a run is.
+    RECORD_RUN = "queue.lua" "fence.lua" "record_run.lua";
+    /// Tells of runs.
+    RUNS = "queue.lua" "runs.lua";
     /// Ends a job.
     FINISH = "queue.lua" "fence.lua" "finish.lua";
     /// Puts a job back.

@@ -25,6 +25,7 @@ pub(super) async fn withdraw(redis: &Connection, key: &TicketKey, withdrawal: &W
     call.arg(&ticket).arg(codec::cause_word(withdrawal.cause)).arg(withdrawal.by.as_deref().unwrap_or_default());
     call.arg(if any { "" } else { codec::asked_by_word(AskedBy::TriggerLabel) });
     call.arg(if withdrawal.outlives_the_job() { "outlives" } else { "" }).arg(MAX_WITHDRAWALS);
+    call.arg(withdrawal.to_string());
     let reply: Vec<String> = redis.run(&call).await?;
     let reply: Vec<&str> = reply.iter().map(String::as_str).collect();
     match reply.as_slice() {

@@ -11,5 +11,6 @@ if ARGV[3] == 'publish' then
   announce(ticket)
 else
   forget(ticket)
+  forget_run(ARGV[2])
 end
 return 1

@@ -7,6 +7,7 @@ if HOLD ~= 'lost' then
     local last = text(NOW) .. ' ' .. ended[1] .. ' ' .. (ended[2] or '') .. ' ' .. (ended[3] or '')
     call('SET', last_key(TICKET), last, 'PX', ARGV[13])
   end
+  end_run(ended[2] or '', ended[1] or 'dropped', '')
   forget(TICKET)
 end
 return { HOLD, GENERATION_NOW }

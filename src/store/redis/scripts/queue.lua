@@ -2,7 +2,7 @@
 --
 -- KEYS, the same for every queue script (they share one slot, see keys.rs):
 --   1 live jobs   2 ring of projects   3 claiming   4 running   5 delayed   6 set aside   7 epoch   8 generation
---   9 withdrawn
+--   9 withdrawn   10 records of runs   11 those that ended
 -- The keys of one job and of one project are derived from KEYS[1], because take learns their names only inside the
 -- script; the hash tag keeps them in the slot of KEYS[1].
 --
@@ -10,6 +10,7 @@
 
 local JOBS, RING, CLAIMING, RUNNING = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local RUNS, ENDED_RUNS = KEYS[10], KEYS[11]
 
 -- The newest entries that were set aside; more than a person will read, less than Redis will notice.
 local SET_ASIDE_KEPT = 1000
@@ -17,6 +18,10 @@ local SET_ASIDE_KEPT = 1000
 local SET_ASIDE_BYTES = 2000
 -- Delayed jobs made visible in one go, and unreadable entries skipped in one go: one script stays well below 10 ms.
 local BATCH = 100
+
+-- Runs that are over and remembered, and for how many milliseconds: the numbers of limits.rs.
+local RUNS_KEPT = 1000
+local RUNS_REMEMBERED = 30 * 24 * 3600 * 1000
 
 local call = redis.call
 local time = call('TIME')
@@ -39,6 +44,45 @@ end
 -- The record of how a ticket's last run ended.
 local function last_key(ticket)
   return '{' .. JOBS .. '}:last:' .. ticket
+end
+
+-- The record of a run.
+local function run_key(run_id)
+  return '{' .. JOBS .. '}:run:' .. run_id
+end
+
+local function forget_run(run_id)
+  call('DEL', run_key(run_id))
+  call('ZREM', RUNS, run_id)
+  call('ZREM', ENDED_RUNS, run_id)
+end
+
+-- Keeps the record of a run for its time from now. All have the same score, so that they are in the order of their ids,
+-- which rise with time.
+local function keep_run(run_id)
+  call('PEXPIRE', run_key(run_id), text(RUNS_REMEMBERED))
+  call('ZADD', RUNS, 0, run_id)
+  call('PEXPIRE', RUNS, text(RUNS_REMEMBERED))
+end
+
+-- The run is over. What is beyond the bounds is forgotten.
+local function end_run(run_id, state, reason)
+  if call('EXISTS', run_key(run_id)) == 0 then
+    return
+  end
+  call('HSET', run_key(run_id), 'state', state, 'reason', reason, 'ended_at', text(NOW))
+  keep_run(run_id)
+  call('ZADD', ENDED_RUNS, text(NOW), run_id)
+  call('PEXPIRE', ENDED_RUNS, text(RUNS_REMEMBERED))
+  local beyond = math.min(call('ZCARD', ENDED_RUNS) - RUNS_KEPT, BATCH)
+  if beyond > 0 then
+    for _, old in ipairs(call('ZRANGE', ENDED_RUNS, 0, beyond - 1)) do
+      forget_run(old)
+    end
+  end
+  for _, old in ipairs(call('ZRANGEBYSCORE', ENDED_RUNS, '-inf', text(NOW - RUNS_REMEMBERED), 'LIMIT', 0, BATCH)) do
+    forget_run(old)
+  end
 end
 
 -- The generation of the data, begun now if the data are new. candidate: some random text.

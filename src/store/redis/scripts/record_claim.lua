@@ -15,4 +15,6 @@ call('DEL', job_key(ticket))
 call('HSET', job_key(ticket), 'pipeline', ARGV[2], 'run_id', ARGV[3], 'asked_by', ARGV[4], 'attempt', '0', 'recorded_at', text(NOW))
 call('HSET', JOBS, ticket, 'claiming')
 call('ZADD', CLAIMING, text(NOW), ticket)
+call('HSET', run_key(ARGV[3]), 'ticket', ticket, 'pipeline', ARGV[2], 'asked_by', ARGV[4], 'queued_at', text(NOW))
+keep_run(ARGV[3])
 return { 'new', note }

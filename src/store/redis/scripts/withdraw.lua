@@ -1,6 +1,7 @@
 -- Takes a ticket's request back: a job that waits is dropped, one that was taken is asked to stop.
 -- ARGV: 1 ticket, 2 cause, 3 by whom or '', 4 only a job that was asked for like this, or '' for any,
---       5 'outlives' when a withdrawal of a taken job is remembered, else '', 6 most withdrawals remembered
+--       5 'outlives' when a withdrawal of a taken job is remembered, else '', 6 most withdrawals remembered,
+--       7 why, in words
 -- Returns { 'nothing' | 'kept' | 'stopping' }, { 'over', verdict } or { 'dropped', pipeline, run id, asked by }
 
 -- Remembers the withdrawal; beyond the most, the oldest goes.
@@ -52,4 +53,5 @@ if state == 'queued' then
 end
 forget(ticket)
 remember(ticket)
+end_run(job[2], 'cancelled', ARGV[7])
 return { 'dropped', job[1], job[2], job[3] }
