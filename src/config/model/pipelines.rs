@@ -56,7 +56,7 @@ pub struct Step {
     pub continue_on_error: bool,
     /// Environment variables beside the documented ones.
     pub env: IndexMap<String, String>,
-    /// Names of [`Config::secrets`] that it may see.
+    /// Names of [`crate::config::Config::secrets`] that it may see.
     pub secrets: Vec<String>,
 }
 
@@ -158,7 +158,7 @@ pub struct DefaultAgent {
     pub stall_timeout: Option<Duration>,
     /// Environment variables beside those of the step.
     pub env: IndexMap<String, String>,
-    /// Names of [`Config::secrets`] beside those of the step.
+    /// Names of [`crate::config::Config::secrets`] beside those of the step.
     pub secrets: Vec<String>,
 }
 
