@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use agent_smith::app::App;
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::run_record::{AttemptRecord, RunNote, RunState, at_millis};
+use agent_smith::sim::board::NewTicket;
 use agent_smith::store::Store;
 use agent_smith::store::embedded::EmbeddedStore;
 use agent_smith::ticket::{PlatformKind, TicketKey};
@@ -122,10 +124,7 @@ async fn a_run_is_listed_shown_and_run_again(backend: Backend) {
     );
     let steps: Vec<_> =
         attempt["steps"].as_array().unwrap().iter().map(|step| (&step["state"], &step["exit_code"])).collect();
-    assert_eq!(
-        steps,
-        [(&json!("done"), &json!(0)), (&json!("failed"), &json!(3)), (&json!("not-reached"), &Value::Null)]
-    );
+    assert_eq!(steps, [(&json!("done"), &json!(0)), (&json!("failed"), &json!(3)), (&json!("skipped"), &Value::Null)]);
     let times = ["queued_utc", "started_utc", "ended_utc"].map(|name| run[name].as_str().unwrap().to_owned());
     assert!(times.is_sorted() && times[0].ends_with('Z'), "{times:?}");
 
@@ -209,16 +208,20 @@ async fn the_log_of_a_running_run_is_followed(backend: Backend) {
 }
 
 async fn a_running_run_is_cancelled(backend: Backend) {
-    let scene = Scene::new(backend, &["exec sleep 86471"]).await;
+    let scene = Scene::new(backend, &["true"]).await;
+    let mark = scene.world.path("never").display().to_string();
+    let step = format!("while [ ! -e {mark} ]; do sleep 0.05; done");
+    let projects = scene.world.project("api", TRACKER);
+    scene.world.write_config(&Settings { projects, ..Settings::steps(&[&step]) });
     let (app, operator) = scene.start().await;
     let number = scene.world.ask(TRACKER, "Stop it");
     let name = format!("api%23{number}");
-    eventually("the step runs", async || (!processes_with("sleep\086471").is_empty()).then_some(())).await;
+    eventually("the step runs", async || (!processes_with(&mark).is_empty()).then_some(())).await;
     let (status, said) = operator.json("POST", &format!("/runs/{name}/cancel")).await;
     assert_eq!((status, &said["result"]), (202, &json!("stopping")), "{said}");
     let run = operator.shows(&name, "cancelled").await;
     assert_eq!(run["attempts"][0]["reason"], "it was cancelled by an operator");
-    assert!(processes_with("sleep\086471").is_empty());
+    assert!(processes_with(&mark).is_empty());
     let ticket = scene.world.shows(TRACKER, number, None).await;
     assert!(ticket.comments[0].body.contains("cancelled"), "{}", ticket.comments[0].body);
     let (status, said) = operator.json("POST", &format!("/runs/{name}/cancel")).await;
@@ -249,41 +252,37 @@ async fn a_waiting_run_is_cancelled(backend: Backend) {
 /// A take that nobody goes on with is what a process leaves that was killed.
 async fn an_attempt_that_died_is_shown_as_broken_off(backend: Backend) {
     let scene = Scene::new(backend, &["echo second"]).await;
-    let new =
-        agent_smith::sim::board::NewTicket::titled("Dies").label("agent-smith").label(Lifecycle::InProgress.label());
+    let new = NewTicket::titled("Dies").label("agent-smith").label(Lifecycle::InProgress.label());
     let number = scene.world.board.open_ticket(TRACKER, new).unwrap();
     let store = &scene.stored.store;
     scene.stored.queue(TicketKey::new(PlatformKind::GitHub, "api", number.to_string())).await;
-    let dead = store.take("dead", Duration::from_millis(50), Duration::ZERO).await.unwrap().unwrap();
-    let (app, operator) = scene.start().await;
-    let note = agent_smith::run_record::RunNote {
+    let dead = store.take("dead", Duration::from_secs(2), Duration::ZERO).await.unwrap().unwrap();
+    let note = RunNote {
         title: String::new(),
         url: String::new(),
         change_request: None,
-        attempt: agent_smith::run_record::AttemptRecord {
+        attempt: AttemptRecord {
             attempt: dead.attempt,
             epoch: dead.epoch,
             host: "dead-host".to_owned(),
-            state: agent_smith::run_record::RunState::Running,
+            state: RunState::Running,
             reason: String::new(),
-            started_utc: agent_smith::run_record::at_millis(1),
+            started_utc: at_millis(1),
             ended_utc: None,
             steps: Vec::new(),
             steps_left_out: 0,
             log: Some("/nowhere.log".to_owned()),
         },
     };
-    let noted = store.record_run(&dead, &note).await.unwrap();
+    assert!(store.record_run(&dead, &note).await.unwrap());
+    let (app, operator) = scene.start().await;
     let run = operator.shows(&dead.job.run_id, "done").await;
-    let attempts: Vec<_> =
-        run["attempts"].as_array().unwrap().iter().map(|one| (&one["attempt"], &one["state"])).collect();
-    if noted {
-        assert_eq!(attempts, [(&json!(1), &json!("broken-off")), (&json!(2), &json!("done"))]);
-        let (status, said) = operator.json("GET", &format!("/runs/{}/log?attempt=1", dead.job.run_id)).await;
-        assert_eq!((status, &said["error"]), (409, &json!("other_host")));
-        assert!(said["reason"].as_str().unwrap().contains("dead-host"), "{said}");
-    }
-    assert!(noted, "the lease was lost before it could be noted");
+    let attempts = run["attempts"].as_array().unwrap().iter().map(|one| (&one["attempt"], &one["state"]));
+    let expected = [(&json!(1), &json!("broken-off")), (&json!(2), &json!("done"))];
+    assert_eq!(attempts.collect::<Vec<_>>(), expected);
+    let (status, said) = operator.json("GET", &format!("/runs/{}/log?attempt=1", dead.job.run_id)).await;
+    assert_eq!((status, &said["error"]), (409, &json!("other_host")));
+    assert!(said["reason"].as_str().unwrap().contains("dead-host"), "{said}");
     assert!(app.stop().await);
 }
 
