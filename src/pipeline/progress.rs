@@ -1,6 +1,6 @@
 //! Telling how far a run is, while it runs.
 //!
-//! Who calls: `sequence`, at the beginning and the end of each step. What must stay true: nobody is waited for; whoever
+//! Who calls: `sequence`, at the beginning and the end of each step, and when there is a change request. What must stay true: nobody is waited for; whoever
 //! listens sees the newest state and may miss those between.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::mask::Mask;
-use super::outcome::{StepOutcome, StepReport};
+use super::outcome::{ChangeRequestLink, StepOutcome, StepReport};
 use crate::clock;
 use crate::run_record::{Progress, StepRecord, StepState, at_millis};
 
@@ -37,6 +37,17 @@ pub(super) fn end(
             duration_ms: millis(report.duration),
             exit_code,
         });
+    });
+}
+
+/// There is a change request.
+pub(super) fn found(progress: &watch::Sender<Progress>, request: &ChangeRequestLink) {
+    progress.send_if_modified(|progress| {
+        let news = progress.change_request.as_deref() != Some(&request.url);
+        if news {
+            progress.change_request = Some(request.url.clone());
+        }
+        news
     });
 }
 

@@ -177,6 +177,9 @@ impl<'a> Sequence<'a> {
         let ended = steps::carry_out(&step.action, &mut context, stop).await;
         let (left, said) = (context.left_behind, std::mem::take(&mut context.outputs));
         self.left_behind += left;
+        if let Some(request) = &self.state.change_request {
+            progress::found(&self.run.progress, request);
+        }
         self.exit_code = if let Ended::Exit(code) = ended { Some(code) } else { None };
         self.remember(step, &ended, (&outputs, said));
         let cause = match ended {

@@ -15,11 +15,13 @@ const TO_REQUEST: &str = "[{checkout: {}}, {run: 'echo fixed > bug.txt', name: f
 async fn a_run_ends_in_a_change_request() {
     let world = World::new().await;
     let steps = TO_REQUEST.replace("name: request}]", "name: request}, {run: 'touch \"$HOME/../proof\"', if: 'steps.request.outputs.number == \"1\" and \"/o/r/pull/1\" in steps.request.outputs.url'}]");
-    let report = world.run(&steps).await;
+    let attempt = Attempt::default();
+    let report = world.attempt(&world.runner, &steps, &attempt).await;
     done(&report);
     assert!(world.root.path().join("proof").exists(), "the outputs: {}", log(&report));
     let link = report.change_request.as_ref().unwrap();
     assert_eq!((link.number, link.url.as_str()), (1, format!("{}/o/r/pull/1", world.sim.url()).as_str()));
+    assert_eq!(attempt.progress.borrow().change_request.as_deref(), Some(link.url.as_str()), "for the run's record");
     let [request] = &world.board.change_requests("o/r")[..] else { panic!() };
     let change = request.change.as_ref().unwrap();
     assert_eq!((request.title.as_str(), change.head.as_str(), change.base.as_str()), ("It crashes", BRANCH, "main"));

@@ -15,12 +15,14 @@ use agent_smith::pipeline::{
 use agent_smith::platform;
 use agent_smith::platform::http::Http;
 use agent_smith::platform::registry::Trackers;
+use agent_smith::run_record::Progress;
 use agent_smith::sim::SimServer;
 use agent_smith::sim::board::Board;
 use agent_smith::sim::git::Repositories;
 use agent_smith::sim::github::{self, SimOptions};
 use agent_smith::ticket::{PlatformKind, Ticket, TicketKey};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -135,7 +137,7 @@ pipelines:
             hands,
             stop: attempt.stop.clone(),
             right: Arc::new(lease),
-            progress: Default::default(),
+            progress: attempt.progress.clone(),
         };
         runner.run(request).await
     }
@@ -153,11 +155,12 @@ pub(crate) struct Attempt {
     pub(crate) epoch: u64,
     pub(crate) ours: Arc<AtomicBool>,
     pub(crate) stop: Stop,
+    pub(crate) progress: watch::Sender<Progress>,
 }
 
 impl Default for Attempt {
     fn default() -> Self {
-        Self { epoch: 1, ours: Arc::new(AtomicBool::new(true)), stop: Stop::default() }
+        Self { epoch: 1, ours: Arc::new(AtomicBool::new(true)), stop: Stop::default(), progress: Default::default() }
     }
 }
 
