@@ -56,9 +56,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server: probes, poller, housekeeping and queue consumer.
+    /// Run the server: webhooks, probes, poller, housekeeping and queue consumer.
     Server(server::Arguments),
-    /// See the whole thing work on this machine: a simulated platform, real pipelines, nothing to install.
+    /// See the whole thing work on this machine: four simulated platforms, real pipelines, nothing to install.
     Demo(demo::Arguments),
     /// Check agentsmith.yml and show every mistake with its place.
     Validate(validate::Arguments),

@@ -253,10 +253,15 @@ impl<'a> JobRun<'a> {
         self.after_run(platform, &report).await
     }
 
-    /// The run failed and its pipeline gives it another attempt: nothing is recorded, the ticket waits again.
+    /// The run failed and its pipeline gives it another attempt: nothing is recorded, the ticket waits again. The attempt
+    /// counts also when the label cannot be written, or a platform that is away would make it run again and again.
     async fn try_again(&self, platform: &dyn Platform, pause: Duration) -> Result<End, GivenUp> {
         info!("the run failed: it is begun again in {} s", pause.as_secs());
-        self.transition(platform, Some(Lifecycle::Enqueued)).await?;
+        match self.transition(platform, Some(Lifecycle::Enqueued)).await {
+            Err(GivenUp::LeaseLost) => return Err(GivenUp::LeaseLost),
+            Err(error) => warn!(?error, "could not show that the ticket waits again; its next consumer does not mind"),
+            Ok(()) => {}
+        }
         Ok(End::HandBack(ReleaseReason::Broken, pause))
     }
 
