@@ -128,6 +128,16 @@ pub fn not_retried(pipeline: &str, attempt: u32) -> String {
     ))
 }
 
+/// The comment for a run that its pipeline's budget does not let begin; `why` is a clause of ours.
+pub fn not_begun(pipeline: &str, why: &str) -> String {
+    ours(&format!("agent-smith did not begin pipeline {}: **failed**, because {why}.", code_span(pipeline)))
+}
+
+/// What is added to the comment of a run that failed and whose pipeline's budget does not let it begin again.
+pub fn not_begun_again(why: &str) -> String {
+    format!("It is not begun again, because {why}.")
+}
+
 /// The comment for a job whose pipeline the configuration does not know.
 pub fn unknown_pipeline(pipeline: &str) -> String {
     ours(&format!(

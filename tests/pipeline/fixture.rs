@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_smith::config::{Action, Env, Pipeline, Retry, Secrets, Step, parse};
+use agent_smith::config::{Action, Budget, Env, Pipeline, Retry, Secrets, Step, parse};
 use agent_smith::job::{AskedBy, Job, JobLease, WriteRight};
 use agent_smith::pipeline::{Confirm, Hands, Mask, RunReport, RunRequest, Runner, RunnerSettings, Stop, Writer};
 use agent_smith::platform;
@@ -124,6 +124,8 @@ pub(crate) fn of_steps(steps: Vec<Step>, timeout: Duration) -> Pipeline {
         retry: Retry::OnCrash,
         attempts: 3,
         backoff: Duration::ZERO,
+        concurrency: None,
+        budget: Budget::default(),
         steps,
         built_in: false,
     }

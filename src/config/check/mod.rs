@@ -5,6 +5,7 @@
 //! value that the structure check has already refused is not reported again.
 
 mod agent;
+mod budget;
 mod coding;
 mod forge;
 mod labels;

@@ -3,8 +3,10 @@
 //! Called by `load`. What must stay true: a pipeline that comes with the program means the same when
 //! it is copied into the file.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::budget::budget;
 use super::steps::Steps;
 use super::{Spot, check_name};
 use crate::config::model::{DefaultAgent, Pipeline, Retry, Secrets};
@@ -83,6 +85,8 @@ fn checked(name: &str, raw: raw::Pipeline, spot: Spot<'_>, mut steps: Steps<'_>,
         },
         attempts: raw.attempts,
         backoff: Duration::from_secs(raw.retry_backoff_seconds),
+        concurrency: raw.concurrency.and_then(|most| NonZeroUsize::new(most.into())),
+        budget: budget(raw.budget, spot.child("budget"), desk),
         steps: checked,
         built_in: false,
     }

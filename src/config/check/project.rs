@@ -2,6 +2,7 @@
 //!
 //! Called by `load` for each project. What must stay true: a project that comes out without an error can run.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,5 +57,6 @@ pub(in crate::config) fn project(
             interval: Duration::from_secs(polling.interval_seconds),
             jitter_percent: polling.jitter_percent,
         },
+        concurrency: raw.concurrency.and_then(|most| NonZeroUsize::new(most.into())),
     })
 }

@@ -17,8 +17,10 @@ use super::operator::OperatorToken;
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
+mod budget;
 mod pipelines;
 
+pub use budget::Budget;
 pub use pipelines::{Action, AgentKind, AgentProgram, ChangeRequest, CodingAgent, DefaultAgent, Pipeline, Retry, Step};
 
 /// The whole file. Projects and pipelines that contain mistakes are not in it.
@@ -97,6 +99,8 @@ pub struct Project {
     pub webhook_secrets: WebhookSecrets,
     /// Whether and how often the tracker is polled.
     pub polling: Polling,
+    /// Runs of it that may be under way at once, in all replicas together; `None`: no limit.
+    pub concurrency: Option<NonZeroUsize>,
 }
 
 /// Where a project's code lives.

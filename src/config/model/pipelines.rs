@@ -3,11 +3,13 @@
 //! Built by `check`; read by the claim (which pipelines there are), by the pipeline room (what to do).
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::Budget;
 use crate::config::template::{Condition, Template};
 
 /// Steps that run for a ticket.
@@ -23,6 +25,10 @@ pub struct Pipeline {
     pub attempts: u32,
     /// Pause before a failed run is begun again, before it is doubled and drawn.
     pub backoff: Duration,
+    /// Runs of it that may be under way at once, of all projects and in all replicas together; `None`: no limit.
+    pub concurrency: Option<NonZeroUsize>,
+    /// What its runs may spend.
+    pub budget: Budget,
     /// In order; the first failure ends the run.
     pub steps: Vec<Step>,
     /// True for a pipeline that comes with the program.

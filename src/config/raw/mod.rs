@@ -14,8 +14,10 @@ use serde::{Deserialize, Deserializer};
 use crate::config::model::SourceHost;
 use crate::ticket::PlatformKind;
 
+mod budget;
 mod pipelines;
 
+pub(super) use budget::Budget;
 pub(super) use pipelines::{
     AgentType, ChangeRequest, Checkout, CodingAgent, Commit, DefaultAgent, Pipeline, Push, Retry, Step,
 };
@@ -59,6 +61,10 @@ pub(super) struct Project {
     pub(super) jira_trigger: Option<Trigger>,
     /// Whether and how often the tracker is asked for tickets.
     pub(super) polling: Option<Polling>,
+    /// Runs of the project that may be under way at once, in all replicas together. Default: no limit.
+    // As for max_parallel_jobs: a thousand is a slip of the finger.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) concurrency: Option<u16>,
 }
 
 /// Where the code lives.

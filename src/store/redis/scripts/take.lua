@@ -1,9 +1,9 @@
 -- Takes the next job: the next project of the ring, the first of its queue.
 -- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation, 4 token of this question,
---       5 'again' when the same question was asked before and no answer came, else ''
+--       5 'again' when the same question was asked before and no answer came, else '', and see concurrency.lua
 -- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment, stop, stop by },
---        { set aside ... } }
---      or { 'none', { milliseconds until a delayed job is due, or '' }, { set aside ... } }
+--        { set aside ... }, {} }
+--      or { 'none', { milliseconds after which to ask again, or '' }, { set aside ... }, { kind and name of what is full ... } }
 
 -- The next entry of the next project that has one.
 local function pop()
@@ -28,7 +28,7 @@ local function lease(ticket, job, attempt, epoch, aside)
   call('ZADD', RUNNING, text(NOW + tonumber(ARGV[2])), ticket)
   call('HSET', JOBS, ticket, 'running')
   local fields = { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7], job[8], job[9] }
-  return { 'job', fields, aside }
+  return { 'job', fields, aside, {} }
 end
 
 -- The job that this very question was given before its answer got lost. Few jobs run at a time, and few answers get lost.
@@ -50,11 +50,19 @@ end
 promote_due()
 local aside = {}
 for _ = 1, BATCH do
-  local ticket = pop()
+  local ticket, unfinished
+  if LIMITED then
+    ticket, unfinished = pop_within_limits()
+  else
+    ticket = pop()
+  end
   if not ticket then
     local first = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
-    local pause = first[2] and text(math.max(0, tonumber(first[2]) - NOW)) or ''
-    return { 'none', { pause }, aside }
+    local pause = first[2] and math.max(0, tonumber(first[2]) - NOW)
+    if unfinished then
+      pause = math.min(pause or LOOK_ON_AFTER, LOOK_ON_AFTER)
+    end
+    return { 'none', { pause and text(pause) or '' }, aside, note_held_back() }
   end
   local job, reason = read_job(ticket)
   if call('HGET', JOBS, ticket) ~= 'queued' then
@@ -66,4 +74,4 @@ for _ = 1, BATCH do
     return lease(ticket, job, text(tonumber(job[4]) + 1), next_epoch(), aside)
   end
 end
-return { 'none', { '0' }, aside }
+return { 'none', { '0' }, aside, note_held_back() }
