@@ -6,6 +6,7 @@
 
 mod agent;
 mod budget;
+mod checkout;
 mod coding;
 mod forge;
 mod labels;

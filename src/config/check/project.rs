@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::checkout::check_checkouts;
 use super::source::source;
 use super::trigger::{check_pipeline, check_statuses, trigger};
 use super::{Spot, check_name, tracker};
@@ -39,6 +40,7 @@ pub(in crate::config) fn project(
         check_pipeline(pipeline, platform, spot.child("pipeline"), context, desk);
     }
     let (trigger, webhook_secrets) = trigger(&mut raw, platform, spot, context, desk);
+    check_checkouts((raw.pipeline.as_deref(), &trigger), platform, spot, context, desk);
     let source = raw.source.take().and_then(|raw| source(raw, platform, spot.child("source"), context.env, desk));
     let tracker = tracker::tracker(&raw.tickets, spot.child("tickets"), context.env, desk);
     if let Some(tracker) = &tracker {
