@@ -152,7 +152,7 @@ impl Consumer {
                     self.parts.health.set("queue_consumer", State::Down, crate::health::WAITING_FOR_STORE);
                     self.parts.availability.until_up().await;
                 }
-                Error::Malformed(_) => {
+                Error::Malformed(_) | Error::Full(_) => {
                     self.parts.health.set("queue_consumer", State::Degraded, error.to_string());
                     tokio::time::sleep(BREATHER).await;
                 }

@@ -42,9 +42,9 @@ pub(super) const LOOK_AHEAD: usize = 50;
 /// What is put in place of the text that was cut off.
 const CUT_MARK: &str = "\n\n… (shortened)";
 
-/// The refusal of a claim that would exceed [`MAX_LIVE_JOBS`]. Unavailable, because it passes when jobs finish.
+/// The refusal of a claim that would exceed [`MAX_LIVE_JOBS`].
 pub(super) fn queue_is_full() -> Error {
-    Error::Unavailable(format!(
+    Error::Full(format!(
         "the queue holds {MAX_LIVE_JOBS} live jobs and takes no more; let consumers work it off, or find out what floods it"
     ))
 }

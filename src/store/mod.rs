@@ -38,6 +38,9 @@ pub enum Error {
     /// The store answered with something that it should not hold. Not worth a retry.
     #[error("store holds malformed data: {0}")]
     Malformed(String),
+    /// The store answers, and takes no more of this. Passes when jobs end.
+    #[error("{0}")]
+    Full(String),
 }
 
 /// The store's answer.

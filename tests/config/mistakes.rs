@@ -240,7 +240,6 @@ fn a_bad_project_or_pipeline_costs_only_itself_and_those_that_need_it() {
 projects:
   good:
     tickets: { type: GitHub, url: https://github.com/o/good }
-    source: { type: Local, path: /srv/good }
   bad:
     tickets: { type: GitHub, url: https://github.com/o/bad }
     poling: { enabled: true }
@@ -257,8 +256,8 @@ pipelines:
     let loaded = parse("f.yml", text, &env()).expect("usable");
     assert_eq!(loaded.config.projects.keys().collect::<Vec<_>>(), ["good", "last-resort"]);
     assert_eq!(loaded.left_out.keys().collect::<Vec<_>>(), ["bad", "needs-bad"]);
-    assert!(loaded.left_out["bad"].starts_with("f.yml:7:5: unknown key `poling`"), "{:?}", loaded.left_out);
-    assert!(loaded.left_out["needs-bad"].contains("`broken`") && loaded.left_out["needs-bad"].contains("f.yml:15:"));
+    assert!(loaded.left_out["bad"].starts_with("f.yml:6:5: unknown key `poling`"), "{:?}", loaded.left_out);
+    assert!(loaded.left_out["needs-bad"].contains("`broken`") && loaded.left_out["needs-bad"].contains("f.yml:14:"));
     assert!(!loaded.config.pipelines.contains_key("broken") && loaded.config.pipelines.contains_key("mine"));
     assert_eq!(loaded.problems[0].about, About::Project("bad".into()));
 
@@ -295,7 +294,7 @@ fn a_secret_that_is_not_set_costs_nothing_else() {
     let loaded = loaded.expect("usable");
     assert_eq!(loaded.config.projects.len(), 1);
     let [problem] = loaded.problems.as_slice() else { panic!("{:?}", loaded.problems) };
-    assert_eq!((problem.about.clone(), problem.line, problem.col), (About::Secret("mine".into()), 30, 9));
+    assert_eq!((problem.about.clone(), problem.line, problem.col), (About::Secret("mine".into()), 32, 9));
     assert!(loaded.config.secrets.get("known").is_some() && loaded.config.secrets.get("mine").is_none());
 }
 
@@ -316,8 +315,8 @@ fn a_checkout_needs_a_source() {
     assert_eq!(found("    pipeline: security-scan"), [(4, 15, true)], "a built-in one too");
     assert_eq!(found("    github_trigger: { default_pipeline: mine }"), [(4, 41, true)]);
     let labels = "    pipeline: plain\n    github_trigger: { pipeline_from_label: { a: plain, b: mine, c: mine } }";
-    assert_eq!(found(labels), [(5, 57, true)], "each pipeline once");
-    assert_eq!(found(""), [(2, 3, false)], "it names none, and fix-bug is what runs then");
+    assert_eq!(found(labels), [(5, 59, true)], "each pipeline once");
+    assert_eq!(found(""), [], "it names none");
     assert_eq!(found("    github_trigger: { pipeline_from_label: { a: plain } }"), [], "nothing it names needs one");
     assert_eq!(found("    pipeline: mine\n    source: { type: Local, path: /srv/p }"), []);
 }

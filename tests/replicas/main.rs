@@ -9,6 +9,7 @@ mod change_requests;
 mod crash_table;
 mod crashes;
 mod leaders;
+mod limits;
 mod outages;
 mod statuses;
 mod withdrawals;

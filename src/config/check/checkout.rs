@@ -1,13 +1,11 @@
 //! Whether a project has the source that its pipelines check out.
 //!
-//! Called by the check of a project. What must stay true: a pipeline that a project names and could never run is an error;
-//! one that it runs because it names none is a warning. What only somebody's order or a label by hand can start is refused
-//! when it runs.
+//! Called by the check of a project. What must stay true: a pipeline that a project names and could never run is an error.
+//! One that nothing in the project names, which only a label by hand or somebody's order starts, is refused when it runs.
 
 use super::Spot;
 use super::project::Context;
 use super::trigger::section_of;
-use crate::config::load::LAST_RESORT;
 use crate::config::model::{Action, Trigger};
 use crate::config::problem::Desk;
 use crate::ticket::PlatformKind;
@@ -43,13 +41,5 @@ pub(super) fn check_checkouts(
             );
             desk.error(place.span(), message);
         }
-    }
-    let names_nothing = pipeline.or(default).is_none() && trigger.pipeline_from_label.is_empty();
-    if names_nothing && checks_out(LAST_RESORT) {
-        let message = format!(
-            "every ticket of this project runs `{LAST_RESORT}`, which has a `checkout` step, and the project has no `source`: \
-             say where its code lives, or name a `pipeline`"
-        );
-        desk.warn(spot.key_span(), message);
     }
 }
