@@ -25,6 +25,8 @@ mod leases;
 mod on_embedded;
 #[path = "store/on_redis.rs"]
 mod on_redis;
+#[path = "store/on_redis_limits.rs"]
+mod on_redis_limits;
 #[path = "store/on_redis_outages.rs"]
 mod on_redis_outages;
 #[path = "store/queue.rs"]

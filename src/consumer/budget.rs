@@ -14,7 +14,7 @@ use crate::clock;
 use crate::config::{Budget, Pipeline};
 use crate::job::{RunResult, Verdict};
 use crate::pipeline::outcome::duration_in_words;
-use crate::pipeline::{FailureCause, GivenUp, Outcome, RunReport, report};
+use crate::pipeline::{FailureCause, GivenUp, Outcome, RunReport, StopReason, report};
 use crate::run_record::at_millis;
 use crate::store::{Attempt, AttemptLimits};
 use crate::ticket::Ticket;
@@ -50,7 +50,11 @@ impl JobRun<'_> {
     ) -> Result<Result<Allowance, UsedUp>, GivenUp> {
         let budget = pipeline.budget;
         let allowed = |(spent, next_in)| Ok(Ok(Allowance { budget, begun: Instant::now(), spent, next_in }));
-        if budget.is_unlimited() {
+        if self.parts.shutdown.hard().is_cancelled() {
+            self.stop.ask(StopReason::ShuttingDown);
+        }
+        // A run that is to stop already begins no step.
+        if budget.is_unlimited() || self.stop.asked().is_some() {
             return allowed((Duration::ZERO, Duration::ZERO));
         }
         // The address is the same whichever project, and under whatever name, finds the ticket.
@@ -135,8 +139,9 @@ impl UsedUp {
             Self::Attempts { most, room_in } => {
                 let room_in = u64::try_from(room_in.as_millis()).unwrap_or(u64::MAX);
                 let from = at_millis(clock::unix_millis().saturating_add(room_in)).format("%Y-%m-%d %H:%M:%S UTC");
+                let attempts = if most == 1 { "attempt" } else { "attempts" };
                 format!(
-                    "the pipeline's budget of {most} attempts for a ticket within 24 hours (`budget.attempts_per_day`) is used up; \
+                    "the pipeline's budget of {most} {attempts} for a ticket within 24 hours (`budget.attempts_per_day`) is used up; \
                      there is room again from {from} on"
                 )
             }

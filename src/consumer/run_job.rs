@@ -72,7 +72,7 @@ pub(super) struct JobRun<'a> {
     pub(super) parts: &'a Parts,
     pub(super) lease: &'a JobLease,
     pub(super) writer: Writer,
-    stop: &'a Stop,
+    pub(super) stop: &'a Stop,
     pub(super) record: &'a Record,
 }
 

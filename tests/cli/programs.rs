@@ -9,7 +9,8 @@ use crate::fixture::{run, run_with};
 /// A folder with a file and with programs that print these words.
 fn machine(steps: &str, programs: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let project = "projects:\n  api: { tickets: { type: GitHub, url: https://github.com/org/api }, pipeline: mine }\n";
+    let places = "tickets: { type: GitHub, url: https://github.com/org/api }, source: { type: Local, path: /srv/api }";
+    let project = format!("projects:\n  api: {{ {places}, pipeline: mine }}\n");
     let text = format!("{project}agent: {{ coding: {{ type: codex }} }}\npipelines:\n  mine:\n    steps:\n{steps}");
     fs::write(folder.path().join("f.yml"), text).unwrap();
     for (name, says) in programs {

@@ -404,6 +404,8 @@ projects:
   three:
     tickets: { type: GitHub, url: https://github.com/o/other }
     github_trigger: { pipeline_from_label: { fix: fix-bug } }
+pipelines:
+  fix-bug: { steps: [{ run: make }] }
 ";
     let loaded = parse("f.yml", text, &env()).expect("usable");
     let [warning] = loaded.problems.as_slice() else { panic!("{:#?}", loaded.problems) };

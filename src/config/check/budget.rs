@@ -13,7 +13,7 @@ use crate::config::raw;
 /// The budget as it is meant; without the section, nothing is limited.
 pub(super) fn budget(raw: Option<raw::Budget>, spot: Spot<'_>, desk: &mut Desk<'_, '_>) -> Budget {
     let Some(raw) = raw else { return Budget::default() };
-    if raw.wall_seconds.is_none() && raw.attempts_per_day.is_none() {
+    if spot.keys().next().is_none() {
         let message = "this budget limits nothing; give `wall_seconds` or `attempts_per_day`, or remove it";
         desk.error(spot.key_span(), message);
     }
