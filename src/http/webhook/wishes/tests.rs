@@ -10,7 +10,9 @@ const TRIGGER: &str = "pipeline_from_label: { go: fix-bug, scan: fix-bug }";
 
 fn projects(tickets: &str, trigger: &str) -> Vec<Arc<Project>> {
     let kind = if tickets == JIRA { "jira" } else { "azuredevops" };
-    let text = format!("projects: {{ p: {{ tickets: {{ {tickets} }}, {kind}_trigger: {{ {trigger} }} }} }}\n");
+    let pipelines = "pipelines: { fix-bug: { steps: [{ run: make }] } }";
+    let text =
+        format!("projects: {{ p: {{ tickets: {{ {tickets} }}, {kind}_trigger: {{ {trigger} }} }} }}\n{pipelines}\n");
     let loaded = parse("f.yml", &text, &Env::default()).unwrap();
     loaded.config.projects.into_values().collect()
 }
