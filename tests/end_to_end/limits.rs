@@ -124,14 +124,14 @@ async fn attempts_of_a_day_are_counted_over_runs_and_names(backend: Backend) {
     assert!(said.contains("did not begin pipeline") && said.contains("attempts_per_day"), "{said}");
     scene.nothing_is_live().await;
     scene.write(("renamed", ""), &budget(2), "exit 1");
-    scene.world.board.remove_label(TRACKER, number, &Lifecycle::Failed.label()).unwrap();
+    scene.world.board.remove_label(TRACKER, number, Lifecycle::Failed.label()).unwrap();
     let said = scene.fails(number, comments + 2).await;
     assert!(said.contains("did not begin pipeline"), "{said}");
     assert_eq!(scene.world.lines("runs"), ["1", "2"], "no step began");
     scene.nothing_is_live().await;
 
     scene.write(("renamed", ""), &budget(3), "exit 1");
-    scene.world.board.remove_label(TRACKER, number, &Lifecycle::Failed.label()).unwrap();
+    scene.world.board.remove_label(TRACKER, number, Lifecycle::Failed.label()).unwrap();
     let said = scene.fails(number, comments + 3).await;
     assert!(said.contains("budget of 3 attempts"), "{said}");
     assert_eq!(scene.world.lines("runs"), ["1", "2", "1"], "one more is allowed by now");

@@ -139,7 +139,7 @@ impl Taker {
     }
 
     async fn ask_once(&self, (consumer, ttl, limits): &Asker, token: &str, again: bool) -> Result<Reply> {
-        let mut call = on_queue(&scripts::TAKE);
+        let mut call = on_queue(if limits.is_empty() { &scripts::TAKE } else { &scripts::TAKE_WITHIN });
         call.arg(consumer).arg(millis(*ttl)).arg(codec::random_token()).arg(token).arg(if again {
             "again"
         } else {
@@ -159,7 +159,7 @@ impl Taker {
 /// `job` or `none`, its fields, what was set aside, and what is full.
 type Reply = (String, Vec<String>, Vec<String>, Vec<String>);
 
-/// The limits as `concurrency.lua` reads them; nothing at all when there are none.
+/// The limits as `pop_within.lua` reads them; nothing at all when there are none.
 fn in_words(limits: &Concurrency) -> Arc<[String]> {
     if limits.is_none() {
         return Arc::default();

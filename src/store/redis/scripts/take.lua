@@ -1,26 +1,9 @@
--- Takes the next job: the next project of the ring, the first of its queue.
+-- Takes the next job: the next project of the ring, the first of its queue. What that is, pop.lua or pop_within.lua says.
 -- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation, 4 token of this question,
---       5 'again' when the same question was asked before and no answer came, else '', and see concurrency.lua
+--       5 'again' when the same question was asked before and no answer came, else '', and see pop_within.lua
 -- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment, stop, stop by },
 --        { set aside ... }, {} }
 --      or { 'none', { milliseconds after which to ask again, or '' }, { set aside ... }, { kind and name of what is full ... } }
-
--- The next entry of the next project that has one.
-local function pop()
-  while true do
-    local project = call('LPOP', RING)
-    if not project then
-      return nil
-    end
-    local ticket = call('LPOP', project_key(project))
-    if ticket then
-      if call('EXISTS', project_key(project)) == 1 then
-        call('RPUSH', RING, project)
-      end
-      return ticket
-    end
-  end
-end
 
 -- Writes the lease down. The answer to the caller.
 local function lease(ticket, job, attempt, epoch, aside)
@@ -50,19 +33,14 @@ end
 promote_due()
 local aside = {}
 for _ = 1, BATCH do
-  local ticket, unfinished
-  if LIMITED then
-    ticket, unfinished = pop_within_limits()
-  else
-    ticket = pop()
-  end
+  local ticket, look_on_in = pop()
   if not ticket then
     local first = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
     local pause = first[2] and math.max(0, tonumber(first[2]) - NOW)
-    if unfinished then
-      pause = math.min(pause or LOOK_ON_AFTER, LOOK_ON_AFTER)
+    if look_on_in then
+      pause = math.min(pause or look_on_in, look_on_in)
     end
-    return { 'none', { pause and text(pause) or '' }, aside, note_held_back() }
+    return { 'none', { pause and text(pause) or '' }, aside, held_back() }
   end
   local job, reason = read_job(ticket)
   if call('HGET', JOBS, ticket) ~= 'queued' then
@@ -74,4 +52,4 @@ for _ = 1, BATCH do
     return lease(ticket, job, text(tonumber(job[4]) + 1), next_epoch(), aside)
   end
 end
-return { 'none', { '0' }, aside, note_held_back() }
+return { 'none', { '0' }, aside, held_back() }

@@ -1,6 +1,6 @@
--- Put before take.lua: the limits of the one who asks, and what runs within them. Without limits it does nothing.
--- ARGV: 6 number of projects with a limit, absent when nothing has one; then as many pairs of project and most runs;
---       then pairs of pipeline and most runs
+-- Put before take.lua in place of pop.lua where something has a limit: what may run within the limits of the one who asks.
+-- ARGV: see take.lua; 6 number of projects with a limit, then as many pairs of project and most runs, then pairs of pipeline
+--       and most runs
 
 -- Jobs of one project looked at for one whose pipeline has room. Whoever has more in a row that wait for one pipeline
 -- gets the others a little later.
@@ -12,20 +12,17 @@ local LOOK_ON_AFTER = 250
 -- Milliseconds for which it is known that somebody waits: twice the longest wait, which asks anew.
 local HELD_BACK_FOR = 2 * 3600 * 1000
 
-local LIMITED = ARGV[6] ~= nil
-local most_of_project, most_of_pipeline, pipelines_limited = {}, {}, false
+local most_of_project, most_of_pipeline = {}, {}
 -- What is full and has jobs that wait, by kind and name.
 local full = {}
 local running_of_project, running_of_pipeline
 
-if LIMITED then
-  local projects_end = 6 + 2 * tonumber(ARGV[6])
-  for index = 7, #ARGV, 2 do
-    local most = index < projects_end and most_of_project or most_of_pipeline
-    most[ARGV[index]] = tonumber(ARGV[index + 1])
-  end
-  pipelines_limited = next(most_of_pipeline) ~= nil
+local projects_end = 6 + 2 * tonumber(ARGV[6])
+for index = 7, #ARGV, 2 do
+  local most = index < projects_end and most_of_project or most_of_pipeline
+  most[ARGV[index]] = tonumber(ARGV[index + 1])
 end
+local pipelines_limited = next(most_of_pipeline) ~= nil
 
 local function is_full(kind, name)
   local most = (kind == 'project' and most_of_project or most_of_pipeline)[name]
@@ -56,9 +53,9 @@ local function leave_queue(project, ticket, place)
   end
 end
 
--- The first entry of the next project that may run now. What is full keeps its place. The second is true when not all of
--- the ring was looked at; then the rest is first next time.
-local function pop_within_limits()
+-- The first entry of the next project that may run now. What is full keeps its place. Without one, and when not all of the
+-- ring was looked at, also the milliseconds after which to ask again: the rest is first then.
+local function pop()
   local looks = 0
   local ring = call('LRANGE', RING, 0, -1)
   for turn, project in ipairs(ring) do
@@ -67,7 +64,7 @@ local function pop_within_limits()
       for place, ticket in ipairs(waiting) do
         if not (pipelines_limited and is_full('pipeline', pipeline_of(ticket))) then
           leave_queue(project, ticket, place)
-          return ticket, false
+          return ticket
         end
       end
       if #waiting == 0 then
@@ -78,15 +75,15 @@ local function pop_within_limits()
         for _ = 1, turn do
           call('LMOVE', RING, RING, 'LEFT', 'RIGHT')
         end
-        return nil, true
+        return nil, LOOK_ON_AFTER
       end
     end
   end
-  return nil, false
+  return nil
 end
 
 -- What is full, for the answer. Whoever waits for it must hear of the next slot.
-local function note_held_back()
+local function held_back()
   local told = {}
   for _, limit in pairs(full) do
     told[#told + 1] = limit[1]
