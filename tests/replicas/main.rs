@@ -10,6 +10,7 @@ mod crash_table;
 mod crashes;
 mod leaders;
 mod outages;
+mod stale_pushes;
 mod statuses;
 mod withdrawals;
 
