@@ -22,7 +22,8 @@ async fn a_hundred_megabytes_of_output_cost_neither_memory_nor_disk() {
     // The first ticket prints little: what the server needs for any run is not counted.
     let little = "if [ \"$AGENTSMITH_TICKET_ID\" = 1 ]; then echo little; exit 0; fi";
     let much = format!("echo the beginning; yes 'a line that says little' | head -c {FLOOD}; echo; echo the end");
-    let settings = Settings::steps(&[&format!("{little}\n{much}")]);
+    // A busy machine must not take the run for dead meanwhile.
+    let settings = Settings { heartbeat_ttl_seconds: 60, ..Settings::steps(&[&format!("{little}\n{much}")]) };
     world.write_config(&Settings { projects: world.project("api", TRACKER), ..settings });
     let server = Server::start(&world.config_path(), None, world.path("log"), &["--store", "embedded"]).await;
     let first = world.ask(TRACKER, "Says little");

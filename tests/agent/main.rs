@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod behaviours;
+mod cancellations;
 mod endings;
 mod floods;
 // Shared with the other tests of runs, which need more of it.

@@ -134,12 +134,28 @@ async fn every_behaviour_ends_as_it_should(kind: Kind) {
         }
         assert!(!comment.contains(kind.token()) && !comment.contains(SECRET), "{kind:?}: {comment}");
     }
+    merges_unless_somebody_was_faster(&ground).await;
     let opened = behaviours.iter().filter(|one| matches!(one.ends, End::Done { .. })).count();
     assert_eq!((ground.requests().len(), ground.branches().len()), (opened, opened + 1), "{kind:?}");
     assert_eq!(running(&marker), [0_u32; 0], "{kind:?}");
     assert!(app.stop().await);
     let seen = without(&ground.path("data"), &[kind.token(), SECRET]);
     assert!(seen >= behaviours.len(), "a log for each run: {seen} files");
+}
+
+/// What the platform says of every change request: ready to merge, or a draft. Then main changes the same line.
+async fn merges_unless_somebody_was_faster(ground: &Ground) {
+    let [ready, draft, conflict] = match ground.kind {
+        Kind::GitHub | Kind::JiraAndGitHub => ["clean", "draft", "dirty"],
+        Kind::GitLab => ["mergeable", "draft_status", "conflict"],
+        Kind::AzureDevOps => ["succeeded", "succeeded", "conflicts"],
+    };
+    for request in ground.requests() {
+        let expected = if request.change.as_ref().unwrap().draft { draft } else { ready };
+        assert_eq!(ground.merge_state(request.number).await, expected, "{:?}", ground.kind);
+    }
+    ground.write_to_main("bug.txt", "mended by hand\n");
+    assert_eq!(ground.merge_state(ground.requests()[0].number).await, conflict, "{:?}", ground.kind);
 }
 
 /// The one change request for the one branch of a ticket.
@@ -172,8 +188,7 @@ fn looks_right(ground: &Ground, name: &str, ticket: &TicketView, request: &Ticke
     assert!(row.is_some_and(|row| row.ends_with(tests)), "{body}");
     assert!(body.contains("One file differs from `main`") && body.contains("Run `"), "{body}");
     let link = body.lines().find(|line| line.contains("Ticket: <http"));
-    let id =
-        if ground.kind == Kind::JiraAndGitHub { format!("OPS-{}", ticket.number) } else { ticket.number.to_string() };
+    let id = ground.id_of(ticket.number);
     assert!(link.is_some_and(|link| link.contains(&format!("/{id}>"))), "{body}");
     assert!(body.trim_end().ends_with(&format!("<!-- agent-smith run {run} -->")), "{body}");
 }

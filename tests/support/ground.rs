@@ -12,7 +12,9 @@ use agent_smith::config::{Env, Live, parse};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::board::{Board, NewTicket, TicketView};
 use agent_smith::sim::git::Repositories;
+use agent_smith::sim::hooks::Hook;
 use agent_smith::sim::{SimServer, azure_devops, github, gitlab, jira};
+use agent_smith::store::Store;
 use agent_smith::store::embedded::EmbeddedStore;
 use tempfile::TempDir;
 
@@ -21,6 +23,9 @@ use super::world::{self, BOUND, Settings, TOKEN, config_text};
 /// The token of the simulated GitLab and of the simulated Azure DevOps.
 pub const GITLAB_TOKEN: &str = "simulated-gitlab-token";
 pub const AZURE_TOKEN: &str = "simulated-azure-devops-token";
+
+/// What the platforms sign their deliveries with.
+const HOOK_SECRET: &str = "simulated-webhook-secret";
 
 /// Which platform the tickets and the source are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,8 +144,12 @@ impl Ground {
     }
 
     /// What the configuration takes from the environment.
-    pub fn variables() -> [(&'static str, &'static str); 5] {
+    pub fn variables() -> [(&'static str, &'static str); 9] {
         [
+            ("GITHUB_WEBHOOK_SECRET", HOOK_SECRET),
+            ("GITLAB_WEBHOOK_TOKEN", HOOK_SECRET),
+            ("AZDO_WEBHOOK_SECRET", HOOK_SECRET),
+            ("JIRA_WEBHOOK_SECRET", HOOK_SECRET),
             ("GITHUB_TOKEN", TOKEN),
             ("GITLAB_TOKEN", GITLAB_TOKEN),
             ("AZURE_DEVOPS_TOKEN", AZURE_TOKEN),
@@ -151,11 +160,33 @@ impl Ground {
 
     /// The real app in this process, on the embedded store. `top` is put before everything else in the file.
     pub async fn start(&self, settings: &Settings, top: &str, variables: &[(&str, &str)]) -> App {
-        let env: Env = Self::variables().into_iter().chain(variables.iter().copied()).collect();
         let text = format!("{top}{}", config_text(settings, &self.path("data")));
-        let loaded = parse("agentsmith.yml", &text, &env).unwrap_or_else(|broken| panic!("{broken}\n{text}"));
+        self.start_on(Arc::new(EmbeddedStore::new()), &text, variables).await
+    }
+
+    /// The same on a store of the caller's, with the whole text of a file.
+    pub async fn start_on(&self, store: Arc<dyn Store>, text: &str, variables: &[(&str, &str)]) -> App {
+        let env: Env = Self::variables().into_iter().chain(variables.iter().copied()).collect();
+        let loaded = parse("agentsmith.yml", text, &env).unwrap_or_else(|broken| panic!("{broken}\n{text}"));
         assert!(loaded.problems.is_empty(), "{:?}\n{text}", loaded.problems);
-        world::start(Live::fixed(loaded.config), Arc::new(EmbeddedStore::new()), "one").await
+        world::start(Live::fixed(loaded.config), store, "one").await
+    }
+
+    /// Has the tracker of the tickets send its deliveries to this server.
+    pub fn register_webhook(&self, server: std::net::SocketAddr) {
+        let (sim, platform) = match self.kind {
+            Kind::GitHub => (&self.sim, "github"),
+            Kind::GitLab => (&self.sim, "gitlab"),
+            Kind::AzureDevOps => (&self.sim, "azuredevops"),
+            Kind::JiraAndGitHub => (self.on_jira.as_ref().unwrap(), "jira"),
+        };
+        let hook = Hook::new(self.tickets, format!("http://{server}/webhook/{platform}"));
+        sim.hooks().add(hook.secret(HOOK_SECRET));
+    }
+
+    /// A ticket's id, as the platform and a run's environment have it.
+    pub fn id_of(&self, number: u64) -> String {
+        if self.kind == Kind::JiraAndGitHub { format!("OPS-{number}") } else { number.to_string() }
     }
 
     pub fn ask(&self, ticket: NewTicket) -> u64 {
@@ -192,7 +223,7 @@ impl Ground {
 
     /// The remote's branches of one ticket.
     pub fn branches_of(&self, number: u64) -> Vec<String> {
-        let id = if self.kind == Kind::JiraAndGitHub { format!("OPS-{number}") } else { number.to_string() };
+        let id = self.id_of(number);
         let (alone, begins) = (format!("agent-smith/{id}"), format!("agent-smith/{id}-"));
         self.branches().into_iter().filter(|branch| *branch == alone || branch.starts_with(&begins)).collect()
     }
@@ -200,6 +231,38 @@ impl Ground {
     /// All change requests, open or not.
     pub fn requests(&self) -> Vec<TicketView> {
         self.board.change_requests(self.source)
+    }
+
+    /// What the platform itself says of merging a change request: the word that it has for it.
+    pub async fn merge_state(&self, number: u64) -> String {
+        let (api, client) = (self.sim.api_url(), reqwest::Client::builder().no_proxy().build().unwrap());
+        let (request, word) = match self.kind {
+            Kind::GitHub | Kind::JiraAndGitHub => {
+                let request = client.get(format!("{api}/repos/org/api/pulls/{number}")).bearer_auth(TOKEN);
+                (request.header("User-Agent", "test"), "mergeable_state")
+            }
+            Kind::GitLab => {
+                let request = client.get(format!("{api}/projects/group%2Fapi/merge_requests/{number}"));
+                (request.header("PRIVATE-TOKEN", GITLAB_TOKEN), "detailed_merge_status")
+            }
+            Kind::AzureDevOps => {
+                let route = format!("My%20Project/_apis/git/repositories/api/pullrequests/{number}?api-version=7.1");
+                (client.get(format!("{api}/{route}")).basic_auth("", Some(AZURE_TOKEN)), "mergeStatus")
+            }
+        };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{:?}", self.kind);
+        let answer: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        answer[word].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Commits this to `main` of the remote, as somebody else would.
+    pub fn write_to_main(&self, file: &str, text: impl AsRef<[u8]>) {
+        let desk = self.path("desk");
+        std::fs::write(desk.join(file), text).unwrap();
+        git(&desk, &["add", "--all"]);
+        git(&desk, &["commit", "--quiet", "--message", "Go on"]);
+        git(&desk, &["push", "--quiet", self.remote.to_str().unwrap(), "main"]);
     }
 
     /// The change requests of a branch.
