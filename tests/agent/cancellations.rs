@@ -46,7 +46,7 @@ impl Way {
             Self::Closed => Some("closed"),
             Self::LabelRemoved => Some("label"),
             Self::Deleted => None,
-            Self::Command => Some("cancelled by wim"),
+            Self::Command => Some("it was cancelled by"),
             Self::Operator => Some("cancelled by an operator"),
         }
     }
