@@ -75,6 +75,8 @@ pub struct RunReport {
     pub log: Option<PathBuf>,
     /// The change request that the run opened or found.
     pub change_request: Option<ChangeRequestLink>,
+    /// What a person must know of although no step failed for it, in Markdown.
+    pub notes: Vec<String>,
     /// Processes that could not be ended, because they belong to another user or hang in the kernel. A person should
     /// look.
     pub left_behind: usize,

@@ -129,6 +129,7 @@ impl Runner {
             tail: String::new(),
             log: None,
             change_request: None,
+            notes: Vec::new(),
             left_behind: 0,
         };
         let abandoned = CancellationToken::new();
@@ -158,6 +159,7 @@ impl Runner {
         report.tail = end.tail;
         report.log = end.log;
         report.change_request = end.change_request;
+        report.notes = end.notes;
         report.left_behind = end.left_behind;
         report.duration = started.elapsed();
         report
@@ -189,13 +191,15 @@ struct End {
     tail: String,
     log: Option<PathBuf>,
     change_request: Option<ChangeRequestLink>,
+    notes: Vec<String>,
     left_behind: usize,
 }
 
 impl End {
     fn not_started(why: String) -> Self {
         let outcome = Outcome::Failed(Failure { step: None, cause: FailureCause::NotStarted(why) });
-        Self { outcome, steps: Vec::new(), tail: String::new(), log: None, change_request: None, left_behind: 0 }
+        let (steps, notes, tail) = (Vec::new(), Vec::new(), String::new());
+        Self { outcome, steps, tail, log: None, change_request: None, notes, left_behind: 0 }
     }
 }
 
@@ -234,8 +238,8 @@ impl Run {
         if let Err(error) = removed.await {
             warn!(%error, "the workspace could not be removed");
         }
-        let Sum { outcome, steps, tail, change_request, .. } = sum;
-        End { outcome, steps, tail, log, change_request, left_behind }
+        let Sum { outcome, steps, tail, change_request, notes, .. } = sum;
+        End { outcome, steps, tail, log, change_request, notes, left_behind }
     }
 
     /// How runs are carried out here.

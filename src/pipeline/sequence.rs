@@ -43,6 +43,7 @@ pub(super) struct Sum {
     pub(super) steps: Vec<StepReport>,
     pub(super) tail: String,
     pub(super) change_request: Option<ChangeRequestLink>,
+    pub(super) notes: Vec<String>,
     pub(super) left_behind: usize,
 }
 
@@ -124,8 +125,8 @@ impl<'a> Sequence<'a> {
             (Outcome::Done | Outcome::Failed(_), Some(Failed { failure, tail })) => (Outcome::Failed(failure), tail),
             (outcome, _) => (outcome, tail),
         };
-        let change_request = self.state.change_request;
-        Sum { outcome, steps: self.done, tail, change_request, left_behind: self.left_behind }
+        let State { change_request, notes, .. } = self.state;
+        Sum { outcome, steps: self.done, tail, change_request, notes, left_behind: self.left_behind }
     }
 
     /// The step whose program is not there, which fails the run before anything is done in vain.

@@ -11,4 +11,5 @@ mod hostile;
 mod mirrors;
 mod races;
 mod refusals;
+mod renamed;
 mod whole;
