@@ -15,6 +15,7 @@ fn attempt(number: u32, epoch: u64, state: RunState) -> AttemptRecord {
         steps: Vec::new(),
         steps_left_out: 0,
         log: None,
+        workspace: None,
     }
 }
 

@@ -175,6 +175,7 @@ pub(crate) fn runner(root: &Path) -> Runner {
         supervisor: env!("CARGO_BIN_EXE_agent-smith").into(),
         host: "box-1".into(),
         environment: environment.map(|(name, value)| (name.into(), OsString::from(value))).into(),
+        cgroup: Err("a test of something else".to_owned()),
     };
     Runner::new(settings).unwrap()
 }
