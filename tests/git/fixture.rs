@@ -44,6 +44,9 @@ pub(crate) struct World {
     pub(crate) job: Job,
     pub(crate) token: String,
     pub(crate) source: String,
+    pub(crate) timeout_seconds: u64,
+    /// One more line of the pipeline.
+    pub(crate) options: String,
 }
 
 impl World {
@@ -63,8 +66,22 @@ impl World {
         let source = format!("{{ type: GitHub, url: '{}/o/r', auth: token }}", sim.url());
         let key = TicketKey::new(PlatformKind::GitHub, "p", "42");
         let job = Job::new(key, "work", AskedBy::TriggerLabel);
-        let world =
-            Self { sim, board, root, runner, repositories, remote, ticket: ticket(), job, token: TOKEN.into(), source };
+        let (ticket, token, options) = (ticket(), TOKEN.to_owned(), String::new());
+        let timeout_seconds = 60;
+        let world = Self {
+            sim,
+            board,
+            root,
+            runner,
+            repositories,
+            remote,
+            ticket,
+            job,
+            token,
+            source,
+            timeout_seconds,
+            options,
+        };
         world.write("main", &[("bug.txt", "broken\n"), ("src/lib.txt", "library\n")], "Begin");
         world
     }
@@ -93,11 +110,14 @@ impl World {
     tickets: {{ type: GitHub, url: 'https://github.com/o/r', api_url: '{}' }}
 pipelines:
   work:
-    timeout_seconds: 60
+    timeout_seconds: {}
+    {}
     steps: {steps}
 ",
             self.source,
             self.sim.api_url(),
+            self.timeout_seconds,
+            self.options,
         );
         let env: Env =
             [("GITHUB_TOKEN", self.token.as_str()), ("GITLAB_TOKEN", &self.token), ("AZURE_DEVOPS_TOKEN", &self.token)]
