@@ -37,7 +37,8 @@ mod config_watch;
 
 use config_watch::ConfigWatch;
 
-/// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, the ticket's label and the store.
+/// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, for keeping the work, the ticket's label and the
+/// store.
 const LAST: Duration = Duration::from_secs(15);
 
 /// What the server is made from.

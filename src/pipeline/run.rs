@@ -129,7 +129,7 @@ impl Runner {
         self.inner.logs.path(run_id, attempt)
     }
 
-    /// Carries out one run. When it returns, its processes are gone and its workspace is removed.
+    /// Carries out one run. When it returns, its processes are gone and its workspace is removed, or kept.
     ///
     /// Goes on in a task of its own; dropping the future stops the run as [`StopReason::ShuttingDown`] does, and its
     /// clean-up still happens.

@@ -102,7 +102,12 @@ const TABLE: &[Row] = &[
     ),
     ("    steps:\n", "    limits: { memory_mb: 8 }\n    steps:\n", (19, 26), &["`memory_mb` must be", "16"]),
     ("    steps:\n", "    limits: { cpus: 1.5 }\n    steps:\n", (19, 21), &["must be a whole number"]),
-    ("    steps:\n", "    keep_workspace: sometimes\n    steps:\n", (19, 21), &["unknown keep_workspace `sometimes`", "`on_failure`"]),
+    (
+        "    steps:\n",
+        "    keep_workspace: sometimes\n    steps:\n",
+        (19, 21),
+        &["unknown keep_workspace `sometimes`", "`on_failure`"],
+    ),
     ("    steps:\n      - run: make", "    steps: make", (19, 12), &["`steps` must be a list"]),
     ("    steps:\n      - run: make", "    steps: []", (19, 12), &["needs at least 1 item"]),
     ("      - run: make", "      - make", (20, 9), &["must be a section"]),

@@ -1,11 +1,13 @@
 //! What is left of a run that was not done: its work on the branch, its workspace on the disk.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_smith::job::{Cause, Withdrawal};
 use agent_smith::pipeline::report::comment;
 use agent_smith::pipeline::{FailureCause, Mask, Outcome, RunReport, StopReason};
+
+use agent_smith::sim::Match;
 
 use crate::fixture::{Attempt, BRANCH, TOKEN, WHOLE, World, done, git, log};
 
@@ -80,6 +82,33 @@ async fn work_that_a_shutdown_broke_off_is_continued_and_counts_as_a_change() {
     // One that does more adds to it.
     done(&world.run(WHOLE).await);
     assert_eq!(world.ask(&["log", "--format=%s", &format!("main..{BRANCH}")]), "It crashes\nwip: It crashes");
+}
+
+/// The processes are gone before anything else is done, and a remote that hangs keeps no server from its end.
+#[tokio::test]
+async fn a_shutdown_waits_some_seconds_for_the_remote_and_no_longer() {
+    let (world, attempt) = (World::new().await, Attempt::default());
+    let pid = world.root.path().join("pid");
+    let hold = world.sim.faults().hold(Match::path("git-receive-pack"));
+    let stop = async {
+        while std::fs::read_to_string(&pid).unwrap_or_default().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        attempt.stop.ask(StopReason::ShuttingDown);
+        assert!(hold.reached(1, Duration::from_secs(60)).await, "it pushes");
+        let process = format!("/proc/{}", std::fs::read_to_string(&pid).unwrap().trim());
+        assert!(!Path::new(&process).exists(), "the step still runs");
+        Instant::now()
+    };
+    let steps = half(&format!("{{run: 'echo $$ > {}; sleep 600 & wait'}}", pid.display()));
+    let (report, pushed_at) = tokio::join!(world.attempt(&world.runner, &steps, &attempt), stop);
+    // Fifteen seconds are all that a server has then, and its ticket's label is still to be written.
+    assert!(pushed_at.elapsed() < Duration::from_secs(8), "{:?}", pushed_at.elapsed());
+    assert_eq!(
+        (report.outcome.clone(), report.kept.branch.as_ref()),
+        (Outcome::Stopped(StopReason::ShuttingDown), None)
+    );
+    assert!(log(&report).contains("the work could not be kept in time"), "{}", log(&report));
 }
 
 #[tokio::test]

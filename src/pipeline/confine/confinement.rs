@@ -85,7 +85,7 @@ impl Confiner {
         let bounds = Bounds {
             group: group.as_ref().map(|group| group.path().to_owned()),
             address_space: by_process(groups.is_some_and(|groups| groups.memory), limits.memory_mb.map(|mb| mb * MIB)),
-            processes: by_process(groups.is_some_and(|groups| groups.pids), limits.processes),
+            processes: by_process(groups.is_some_and(|groups| groups.pids), limits.processes).filter(|_| !self.is_root),
             // One process alone is ended by the kernel at once, also when this one is asleep.
             cpu_seconds: limits.cpu_seconds,
             file_size: limits.file_size_mb.map(|mb| mb * MIB),
