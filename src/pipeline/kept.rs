@@ -47,8 +47,9 @@ impl KeptRuns {
         remove_tree(to)?;
         fs::rename(run.top(), to)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", to.display())))?;
-        // Its age counts from now.
-        fs::File::open(to)?.set_modified(SystemTime::now())
+        // Its age counts from now; else from its last change, which is hardly older.
+        let _ = fs::File::open(to).and_then(|folder| folder.set_modified(SystemTime::now()));
+        Ok(())
     }
 
     /// Removes the oldest until the folder is within its bounds.

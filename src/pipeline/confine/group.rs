@@ -51,23 +51,9 @@ impl Groups {
     /// # Errors
     /// Why that is not possible, in words for the log; nothing is changed then.
     pub(super) fn open(top: PathBuf) -> Result<Self, String> {
-        let read = |file: &str| fs::read_to_string(top.join(file)).map(|text| text.trim().to_owned());
-        let named = |file: &str, error: io::Error| format!("{}: {error}", top.join(file).display());
-        // The root of all has no type, and a threaded group cannot be divided.
-        match read("cgroup.type").as_deref() {
-            Ok("domain") => {}
-            _ => return Err(format!("{} is no control group of its own", top.display())),
-        }
         let pid = std::process::id();
-        let others = read("cgroup.procs").map_err(|error| named("cgroup.procs", error))?;
-        if others.lines().any(|line| line != pid.to_string()) {
-            return Err(format!("other processes are in our control group {}", top.display()));
-        }
-        let offered = read("cgroup.controllers").map_err(|error| named("cgroup.controllers", error))?;
+        let offered = offered(&top, pid)?;
         let has = |name: &str| offered.split(' ').any(|offered| offered == name);
-        if !has("memory") && !has("pids") {
-            return Err(format!("the control group {} has neither memory nor pids to hand down", top.display()));
-        }
         let prefix = format!("{PREFIX}{pid}");
         let (leaf, dead) = (top.join(&prefix), dead(&top, pid));
         step_aside(&leaf, pid).map_err(|error| error.to_string())?;
@@ -75,12 +61,13 @@ impl Groups {
             let control = top.join("cgroup.subtree_control");
             has(name) && fs::write(control, format!("+{name}")).is_ok()
         };
-        let (memory, pids, cpu) = (hand_down("memory"), hand_down("pids"), hand_down("cpu"));
+        let (memory, pids) = (hand_down("memory"), hand_down("pids"));
         if !memory && !pids {
             let _ = fs::write(top.join("cgroup.procs"), pid.to_string()); // where it was, all works as before
             let _ = fs::remove_dir(&leaf);
             return Err(format!("the kernel hands nothing down in the control group {}", top.display()));
         }
+        let cpu = hand_down("cpu");
         if !dead.is_empty() {
             let sweep = move || dead.iter().for_each(|group| end(group, SWEEP_LIMIT));
             if let Err(error) = std::thread::Builder::new().name("sweep".to_owned()).spawn(sweep) {
@@ -132,6 +119,27 @@ impl Groups {
         }
         Ok(())
     }
+}
+
+/// The controllers of a group that can be divided by its one process.
+fn offered(top: &Path, pid: u32) -> Result<String, String> {
+    let read = |file: &str| {
+        let path = top.join(file);
+        let text = fs::read_to_string(&path).map(|text| text.trim().to_owned());
+        text.map_err(|error| at(&path, &error).to_string())
+    };
+    // The root of all has no type, and a threaded group cannot be divided.
+    if read("cgroup.type").as_deref() != Ok("domain") {
+        return Err(format!("{} is no control group of its own", top.display()));
+    }
+    if read("cgroup.procs")?.lines().any(|line| line != pid.to_string()) {
+        return Err(format!("other processes are in our control group {}", top.display()));
+    }
+    let offered = read("cgroup.controllers")?;
+    if !offered.split(' ').any(|name| matches!(name, "memory" | "pids")) {
+        return Err(format!("the control group {} has neither memory nor pids to hand down", top.display()));
+    }
+    Ok(offered)
 }
 
 /// Moves this process, the only one in our group, into a child of it.
