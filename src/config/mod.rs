@@ -34,8 +34,8 @@ pub use live::{Live, Refresh};
 pub use load::{Loaded, load, parse, pipelines_of};
 pub use model::{
     Action, Agent, AgentKind, AgentProgram, Budget, ChangeRequest, CodingAgent, Config, Credentials, DefaultAgent,
-    Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry, Secrets, Source, SourceHost, Step,
-    Tracker, Trigger,
+    KeepWorkspace, Leader, LifecycleTimes, Limits, Pipeline, Place, Polling, Project, Queue, Retry, Secrets, Source,
+    SourceHost, Step, Tracker, Trigger,
 };
 pub use nearest::hint;
 pub use operator::{OPERATOR_TOKEN, OperatorToken};

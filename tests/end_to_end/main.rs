@@ -15,6 +15,7 @@ mod results;
 mod runs;
 mod shared;
 mod stops;
+mod trees;
 mod trouble;
 mod wishes;
 mod withdrawals;

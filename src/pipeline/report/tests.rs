@@ -26,6 +26,7 @@ fn report(outcome: Outcome, tail: &str) -> RunReport {
         log: None,
         change_request: None,
         notes: Vec::new(),
+        kept: Kept::default(),
         left_behind: 0,
     }
 }
