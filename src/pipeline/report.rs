@@ -8,7 +8,7 @@
 use super::capture::readable;
 use super::mask::Mask;
 use super::outcome::{
-    ChangeRequestLink, FailureCause, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words,
+    ChangeRequestLink, FailureCause, Kept, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words,
     duration_in_words,
 };
 use crate::job::{Cause, Withdrawal};
@@ -61,6 +61,7 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
     if let Some(ChangeRequestLink { url, number }) = &report.change_request {
         parts.push(format!("Change request {number}: <{}>", plain_url(&mask.apply(url))));
     }
+    parts.extend(kept(&report.kept, span));
     if report.steps.len() > 1 {
         parts.push(step_list(&report.steps, span));
     }
@@ -82,6 +83,17 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
     let (host, run) = (span(&report.host), span(&report.run_id));
     parts.push(format!("Host {host}, attempt {} of at most {}, run {run}.", report.attempt, report.attempts));
     bounded(parts.join("\n\n"))
+}
+
+/// Where a person finds what is left of a run.
+fn kept(kept: &Kept, span: impl Fn(&str) -> String) -> Option<String> {
+    let branch = kept.branch.as_ref().map(|branch| format!("Its unfinished work is on branch {}.", span(branch)));
+    let workspace = kept
+        .workspace
+        .as_ref()
+        .map(|path| format!("Its workspace is kept on the host, in {}.", span(&path.display().to_string())));
+    let told: Vec<String> = branch.into_iter().chain(workspace).collect();
+    (!told.is_empty()).then(|| told.join(" "))
 }
 
 /// One line for each step.

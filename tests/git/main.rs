@@ -8,6 +8,7 @@
 mod change_requests;
 mod fixture;
 mod hostile;
+mod kept;
 mod mirrors;
 mod races;
 mod refusals;

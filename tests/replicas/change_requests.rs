@@ -10,6 +10,7 @@ use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::board::{Board, NewTicket, TicketView};
 use agent_smith::sim::git::Repositories;
 use agent_smith::sim::{SimServer, azure_devops, github, gitlab, jira};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::support::process::Server;
@@ -18,7 +19,7 @@ use crate::support::world::{BOUND, Settings, config_text, eventually};
 
 /// What is done between the gates, in order.
 const STEPS: [&str; 5] =
-    ["checkout: {}", "run: echo fixed > bug.txt", "commit: {}", "push: {}", "open_change_request: {}"];
+    ["checkout: { keep_work: true }", "run: echo fixed > bug.txt", "commit: {}", "push: {}", "open_change_request: {}"];
 
 /// Which platform the tickets and the source are on.
 #[derive(Clone, Copy)]
@@ -274,4 +275,30 @@ async fn a_move_that_is_not_possible_is_a_note_in_the_comment() {
     let ticket = way.ends_in_one_of_each(number, &server).await;
     let comment = &ticket.comments[0].body;
     assert!(comment.contains("could not be moved to") && comment.contains("possible: In Progress"), "{comment}");
+}
+
+/// A server that is told to stop has some seconds after its grace: the processes end, and what they had done is on the
+/// branch when the next server begins there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_server_had_when_it_stopped_is_continued_by_the_next() {
+    let way = Way::new(Kind::GitHub, "").await;
+    // Stopped with the change made and not committed.
+    (1..=STEPS.len()).filter(|gate| *gate != 2).for_each(|gate| way.open_gate(gate));
+    let number = way.ask();
+    let mut first = way.server("first").await;
+    let at = way.path("at-2");
+    eventually("the run waits at the gate", async || at.exists().then_some(())).await;
+    first.signal(Signal::SIGTERM);
+    assert_eq!(first.ended().await, Some(0), "{}", first.log());
+    assert!(!first.log().contains("did not end in time"), "{}", first.log());
+    let branch = git(&way.remote, &["for-each-ref", "--format=%(refname:short)", "refs/heads/agent-smith"]);
+    let subjects = || git(&way.remote, &["log", "--format=%s", &format!("main..{branch}")]);
+    assert_eq!(subjects(), "wip: It crashes", "{}", first.log());
+    assert_eq!(git(&way.remote, &["show", &format!("{branch}:bug.txt")]), "fixed");
+    assert!(way.board.ticket(way.tickets, number).unwrap().comments.is_empty(), "nothing is over");
+
+    way.open_gate(2);
+    let next = way.server("next").await;
+    way.ends_in_one_of_each(number, &next).await;
+    assert_eq!(subjects(), "wip: It crashes", "it was all that was to be done");
 }

@@ -8,6 +8,7 @@ mod agent;
 mod coding;
 mod forge;
 mod labels;
+mod limits;
 mod pipelines;
 mod project;
 mod source;

@@ -17,8 +17,10 @@ use super::operator::OperatorToken;
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
+mod limits;
 mod pipelines;
 
+pub use limits::{KeepWorkspace, Limits};
 pub use pipelines::{Action, AgentKind, AgentProgram, ChangeRequest, CodingAgent, DefaultAgent, Pipeline, Retry, Step};
 
 /// The whole file. Projects and pipelines that contain mistakes are not in it.
@@ -273,6 +275,8 @@ pub struct Agent {
     pub data_dir: PathBuf,
     /// The coding agent of every step that names none.
     pub coding: Option<DefaultAgent>,
+    /// What the programs of a run may use whose pipeline does not say it.
+    pub limits: Limits,
 }
 
 /// The queue consumer.

@@ -14,8 +14,10 @@ use serde::{Deserialize, Deserializer};
 use crate::config::model::SourceHost;
 use crate::ticket::PlatformKind;
 
+mod limits;
 mod pipelines;
 
+pub(super) use limits::{KeepWorkspace, Limits};
 pub(super) use pipelines::{
     AgentType, ChangeRequest, Checkout, CodingAgent, Commit, DefaultAgent, Pipeline, Push, Retry, Step,
 };
@@ -173,6 +175,8 @@ pub(super) struct Agent {
     pub(super) data_dir: Option<String>,
     /// The coding agent of every `agent` step that names none, also of the built-in pipelines.
     pub(super) coding: Option<DefaultAgent>,
+    /// What the programs of a run may use; each limit of a pipeline's own wins over the one here.
+    pub(super) limits: Option<Limits>,
 }
 
 /// The queue consumer.

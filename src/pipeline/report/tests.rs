@@ -25,6 +25,7 @@ fn report(outcome: Outcome, tail: &str) -> RunReport {
         tail: tail.into(),
         log: None,
         change_request: None,
+        kept: Kept::default(),
         left_behind: 0,
     }
 }
