@@ -13,6 +13,7 @@ mod results;
 mod runs;
 mod shared;
 mod stops;
+mod trees;
 mod trouble;
 mod wishes;
 mod withdrawals;
