@@ -106,8 +106,46 @@ impl HeldBack {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
     use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_is_told_once() {
+        let (log, held_back) = (Log::default(), HeldBack::default());
+        let told = |full: &[Full]| {
+            log.0.lock().unwrap().clear();
+            held_back.note(full.iter().cloned().collect());
+            String::from_utf8(log.0.lock().unwrap().clone()).unwrap().lines().count()
+        };
+        let (writer, p) = (log.clone(), Full::Project("p".to_owned()));
+        let scan = Full::Pipeline("scan".to_owned());
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            assert_eq!(told(&[]), 0);
+            assert_eq!(told(std::slice::from_ref(&p)), 1);
+            assert_eq!(told(std::slice::from_ref(&p)), 0, "nothing has changed");
+            assert_eq!(told(&[p.clone(), scan]), 1);
+            assert_eq!(told(&[]), 0, "that it is over is no news to most");
+            assert_eq!(told(&[p.clone()]), 1);
+        });
+    }
 
     #[test]
     fn a_limit_is_full_when_it_is_reached() {

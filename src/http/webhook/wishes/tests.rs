@@ -153,7 +153,7 @@ fn a_comment_counts_by_what_its_author_says() {
 fn a_ticket_that_a_run_may_have_moved_is_not_taken_back() {
     let config = |trigger: &str, steps: &str| {
         let text = format!(
-            "projects: {{ p: {{ tickets: {{ {JIRA} }}, jira_trigger: {{ {trigger} }} }} }}\npipelines: {{ x: {{ steps: {steps} }} }}\n"
+            "projects: {{ p: {{ tickets: {{ {JIRA} }}, jira_trigger: {{ {trigger} }} }} }}\npipelines: {{ fix-bug: {{ steps: [{{ run: make }}] }}, x: {{ steps: {steps} }} }}\n"
         );
         parse("f.yml", &text, &Env::default()).unwrap().config
     };
