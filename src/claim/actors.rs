@@ -47,7 +47,7 @@ pub async fn standing(
 }
 
 /// True when the token belongs to this account. A token that is no user's is an app's, which writes as a program.
-async fn is_us(platform: &dyn Platform, who: &Account) -> platform::Result<bool> {
+pub(super) async fn is_us(platform: &dyn Platform, who: &Account) -> platform::Result<bool> {
     match platform.me().await {
         // Not the other way round: the other names are what people chose to be called.
         Ok(me) => Ok(!who.id.is_empty() && me.is_called(&who.id)),

@@ -40,6 +40,7 @@ impl Rig {
             PlatformKind::Jira => ("API", LabelRule::ExactCase),
         };
         board.add_tracker_with(tracker, rule).unwrap();
+        board.set_role(tracker, "jane", Role::Writer).unwrap();
         let sim = match kind {
             PlatformKind::GitHub => github::serve(board, github::SimOptions::default()).await,
             PlatformKind::GitLab => gitlab::serve(board, gitlab::SimOptions::default()).await,
@@ -248,7 +249,6 @@ async fn a_command_in_a_comment_starts_one_run() {
     for kind in PlatformKind::ALL {
         let rig = Rig::start(kind, Backend::Embedded, SECRET).await;
         rig.sim.hooks().add(rig.hook().secret(SECRET));
-        rig.world.board.set_role(rig.tracker, "jane", Role::Writer).unwrap();
         let number = rig.world.board.open_ticket(rig.tracker, NewTicket::titled("Broken")).unwrap();
         // As each platform's editor writes it.
         let text = match kind {

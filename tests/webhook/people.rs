@@ -115,6 +115,32 @@ async fn lifecycle_labels_of_people_ask_and_ours_do_not() {
     assert!(hook.app.stop().await);
 }
 
+/// The payload's sender is no evidence of who put the label there; what the platform says is.
+#[tokio::test]
+async fn a_label_counts_by_who_put_it_there() {
+    let world = one_project().await;
+    let stored = Backend::Embedded.open();
+    let hook = start(&world, stored.store.clone(), false).await;
+    let asked_by = |login: &str| {
+        let ticket = NewTicket::titled("Please").label("agent-smith");
+        world.board.acting_as(login).open_ticket(TRACKER, ticket).unwrap()
+    };
+    for (login, why) in [("olaf", "who may not write to the tracker"), ("helper[bot]", "which is a program")] {
+        let number = asked_by(login);
+        let sent = Issue { sender: "person", ..Issue::labeled(TRACKER, number, "agent-smith") }.delivery(login);
+        let answer = hook.send(&sent).await;
+        assert_eq!(answer.said(), (200, "rejected"), "{answer:?}");
+        assert!(answer.reason.contains(&format!("labelled by {login}, {why}")), "{answer:?}");
+        assert_eq!(lifecycle(&world.board, TRACKER, number), None);
+        // Somebody who may does it again: a refusal that was remembered for polls does not stand in the way.
+        world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+        world.board.add_label(TRACKER, number, "agent-smith").unwrap();
+        let answer = hook.send(&sent).await;
+        assert_eq!(answer.said(), (202, "claimed"), "sent again: {answer:?}");
+    }
+    assert!(hook.app.stop().await);
+}
+
 /// A run that would last a minute ends as soon as the webhook has told.
 async fn closing_a_ticket_takes_its_job_back_at_once(backend: Backend) {
     let world = World::with(&[TRACKER]).await;
