@@ -20,11 +20,15 @@ pub(super) async fn list(at: Located, Query(params): Query<HashMap<String, Strin
     let ticket = at.ticket()?;
     let size = number(&params, "$top")?.unwrap_or(MAX_PAGE).min(MAX_PAGE);
     let start = number(&params, "$skip")?.unwrap_or(0);
-    let page: Vec<Value> = updates(&ticket, &at).into_iter().skip(start).take(size).collect();
+    let updates = updates(&ticket, &at).into_iter().skip(start).take(size);
+    let page: Vec<Value> = updates.map(|update| render(update, &ticket, &at)).collect();
     Ok(Json(json!({ "count": page.len(), "value": page })).into_response())
 }
 
-fn updates(ticket: &TicketView, at: &Located) -> Vec<Value> {
+/// Its number, who made it, and what it changed.
+type Update = (usize, String, Map<String, Value>);
+
+fn updates(ticket: &TicketView, at: &Located) -> Vec<Update> {
     let events = at.face.board.history_of(&at.tracker.name, ticket.number);
     let is_opening = |event: &&Event| matches!(event.what, What::Opened);
     let of_creation = |event: &&Event| matches!(event.what, What::LabelAdded(_)) && event.actor == ticket.author;
@@ -44,12 +48,12 @@ fn updates(ticket: &TicketView, at: &Located) -> Vec<Value> {
     if let Some(tags) = joined(&tags) {
         fields.insert("System.Tags".to_owned(), json!({ "newValue": tags }));
     }
-    let mut updates = vec![update(1, &ticket.author, fields, ticket, at)];
+    let mut updates = vec![(1, ticket.author.clone(), fields)];
     for event in later {
         let before = tags.clone();
         follow(&mut tags, &event.what);
         let fields = changes(event, (&before, &tags), ticket, at);
-        updates.push(update(updates.len() + 1, &event.actor, fields, ticket, at));
+        updates.push((updates.len() + 1, event.actor.clone(), fields));
     }
     updates
 }
@@ -82,8 +86,8 @@ fn change(old: Option<String>, new: Option<String>) -> Value {
     sides.filter_map(|(side, value)| Some((side.to_owned(), json!(value?)))).collect()
 }
 
-fn update(number: usize, by: &str, fields: Map<String, Value>, ticket: &TicketView, at: &Located) -> Value {
-    let mut revised_by = json::identity(by, &at.collection());
+fn render((number, by, fields): Update, ticket: &TicketView, at: &Located) -> Value {
+    let mut revised_by = json::identity(&by, &at.collection());
     revised_by["name"] = json!(format!("{by} <{by}@example.invalid>"));
     json!({
         "id": number,

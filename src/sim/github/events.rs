@@ -14,34 +14,38 @@ use crate::sim::board::{Event, What};
 pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let ticket = at.ticket()?;
     let path = format!("{}/issues/{}/events", at.by_id(), ticket.number);
-    let events = at.board.history_of(at.name(), ticket.number);
-    let rendered: Vec<Value> = events.iter().filter_map(|event| render(event, &at)).collect();
-    Ok(Params::parse(query.as_deref()).counted_page(&rendered, &path, Value::clone))
+    let mut events = at.board.history_of(at.name(), ticket.number);
+    events.retain(|event| name_of(event).is_some());
+    Ok(Params::parse(query.as_deref()).counted_page(&events, &path, |event| render(event, &at)))
 }
 
-fn render(event: &Event, at: &Located) -> Option<Value> {
-    let (name, label) = match &event.what {
-        What::LabelAdded(label) => ("labeled", Some(label)),
-        What::LabelRemoved(label) => ("unlabeled", Some(label)),
-        What::Closed => ("closed", None),
-        What::Reopened => ("reopened", None),
-        What::TitleSet => ("renamed", None),
-        _ => return None,
-    };
+/// `None` for what is no event on GitHub.
+fn name_of(event: &Event) -> Option<&'static str> {
+    match event.what {
+        What::LabelAdded(_) => Some("labeled"),
+        What::LabelRemoved(_) => Some("unlabeled"),
+        What::Closed => Some("closed"),
+        What::Reopened => Some("reopened"),
+        What::TitleSet => Some("renamed"),
+        _ => None,
+    }
+}
+
+fn render(event: &Event, at: &Located) -> Value {
     let mut rendered = json!({
         "id": event.seq,
         "node_id": json::node_id("LE", event.seq),
         "url": format!("{}/issues/events/{}", json::repo_url(at), event.seq),
         "actor": json::user(&event.actor, &at.caller),
-        "event": name,
+        "event": name_of(event),
         "commit_id": null,
         "commit_url": null,
         "created_at": json::time(event.at),
         "performed_via_github_app": null,
     });
-    if let Some(label) = label {
+    if let What::LabelAdded(label) | What::LabelRemoved(label) = &event.what {
         let color = at.board.label(at.name(), label).map(|known| known.color.clone());
         rendered["label"] = json!({ "name": label, "color": color });
     }
-    Some(rendered)
+    rendered
 }

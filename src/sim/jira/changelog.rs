@@ -21,8 +21,8 @@ const MAX_PAGE: usize = 100;
 pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Response {
     let number = |name: &str| parameter(query.as_deref(), name).and_then(|text| text.parse::<usize>().ok());
     let (start, limit) = (number("startAt").unwrap_or(0), number("maxResults").unwrap_or(MAX_PAGE).min(MAX_PAGE));
-    let all = histories(&at);
-    let page: Vec<&Value> = all.iter().skip(start).take(limit).collect();
+    let all = changes(&at);
+    let page: Vec<Value> = all.iter().skip(start).take(limit).map(|change| history(&at, change)).collect();
     let page = json!({
         "self": format!("{}/issue/{}/changelog", at.caller.api, at.ticket.id),
         "startAt": start,
@@ -36,14 +36,17 @@ pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Response {
 
 /// As Data Center puts it into the issue.
 pub(super) fn whole(at: &Located) -> Value {
-    let all = histories(at);
+    let all: Vec<Value> = changes(at).iter().map(|change| history(at, change)).collect();
     json!({ "startAt": 0, "maxResults": all.len(), "total": all.len(), "histories": all })
 }
 
-fn histories(at: &Located) -> Vec<Value> {
+/// What happened, and the item that says what changed by it.
+type Change = (Event, Value);
+
+fn changes(at: &Located) -> Vec<Change> {
     let events = at.board().history_of(&at.tracker.name, at.ticket.number);
     let mut labels: Vec<String> = Vec::new();
-    let mut histories = Vec::new();
+    let mut changes = Vec::new();
     let mut being_created = false;
     for event in events {
         being_created = match &event.what {
@@ -68,13 +71,14 @@ fn histories(at: &Located) -> Vec<Value> {
             _ => continue,
         };
         if !being_created {
-            histories.push(history(at, &event, item));
+            changes.push((event, item));
         }
     }
-    histories
+    changes
 }
 
-fn history(at: &Located, event: &Event, mut item: Value) -> Value {
+fn history(at: &Located, (event, item): &Change) -> Value {
+    let mut item = item.clone();
     let field = match event.what {
         What::TitleSet => "summary",
         What::Closed | What::Reopened => "status",
