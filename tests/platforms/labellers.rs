@@ -24,6 +24,7 @@ on_every_platform!(
     the_list_is_the_whole_answer,
     a_history_that_does_not_tell_stops_only_a_list,
     what_we_marked_pending_asks_for_whoever_asked_before,
+    asking_costs_one_request_and_the_role_one_more,
 );
 
 const PENDING: &str = "agent-smith:pending";
@@ -304,4 +305,26 @@ async fn what_we_marked_pending_asks_for_whoever_asked_before(rig: Rig) {
         Lifecycle::of(&door.rig.board.ticket(door.rig.tracker, number).unwrap().labels),
         Some(Lifecycle::Enqueued)
     );
+}
+
+async fn asking_costs_one_request_and_the_role_one_more(rig: Rig) {
+    let door = Door::of(rig);
+    let anybody = ["*".to_owned()];
+    let listed = [door.rig.account("ada").await.id];
+    // The first claim pays for what is done once, such as creating labels.
+    door.claims(door.labelled_by("ada"), Some(&anybody)).await;
+    let mut costs = Vec::new();
+    for allowed in [Some(&anybody[..]), Some(&listed), None, None] {
+        let (number, before) = (door.labelled_by("ada"), door.rig.arrived());
+        door.claims(number, allowed).await;
+        costs.push(door.rig.arrived() - before);
+    }
+    // Whether somebody may write is remembered for a moment, unless it depends on the ticket.
+    let (first, second) = match door.rig.platform.kind() {
+        PlatformKind::GitHub | PlatformKind::GitLab => (2, 1),
+        PlatformKind::AzureDevOps => (1, 1),
+        PlatformKind::Jira => (2, 2),
+    };
+    let base = costs[0];
+    assert_eq!(costs, [base, base + 1, base + first, base + second]);
 }
