@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use agent_smith::claim::{Claim, ClaimService, Rejection, Request};
+use agent_smith::claim::{Claim, ClaimService, Order, Rejection, Request};
+use agent_smith::job::AskedBy;
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::{Error, Labelling};
 use agent_smith::sim::board::{NewTicket, Role};
@@ -25,6 +26,7 @@ on_every_platform!(
     a_history_that_does_not_tell_stops_only_a_list,
     what_we_marked_pending_asks_for_whoever_asked_before,
     asking_costs_one_request_and_the_role_one_more,
+    an_order_does_not_ask_whose_the_label_is,
 );
 
 const PENDING: &str = "agent-smith:pending";
@@ -327,4 +329,19 @@ async fn asking_costs_one_request_and_the_role_one_more(rig: Rig) {
     };
     let base = costs[0];
     assert_eq!(costs, [base, base + 1, base + first, base + second]);
+}
+
+/// Whoever gave it was judged by what they said.
+async fn an_order_does_not_ask_whose_the_label_is(rig: Rig) {
+    let door = Door::of(rig);
+    let listed = [door.rig.account("ada").await.id];
+    let number = door.labelled_by("olaf");
+    door.refuses(number, Some(&listed), "not one of allowed_actors").await;
+    let (config, project) = door.rig.project(Some(listed.to_vec()));
+    let (platform, ticket) = (door.rig.platform.as_ref(), door.rig.id(number));
+    let asked_by = Some(AskedBy::Comment);
+    let request = Request { config: &config, project: &project, platform, ticket: &ticket, asked_by };
+    door.rig.faults().fail(door.rig.history(), Times::Always, Fault::status(500));
+    let claim = door.claims.claim_again(&request, Order::default()).await.unwrap();
+    assert!(matches!(claim, Claim::Claimed(_)), "{claim:?}");
 }
