@@ -144,6 +144,8 @@ struct Shared<'a> {
     config: Live,
     store: Arc<dyn Store>,
     trackers: Trackers,
+    /// One for all, so that what was found out about people is asked once.
+    claims: ClaimService,
     availability: Availability,
     health: Health,
     shutdown: Shutdown,
@@ -160,7 +162,8 @@ fn start_loops(
     let retry_ceiling = config.current().agent.queue.redis_retry_interval;
     let availability = Availability::new(Arc::clone(store), health.clone(), retry_ceiling);
     let (store, trackers) = (Arc::clone(store), trackers.clone());
-    let shared = Shared { options, config, store, trackers, availability, health, shutdown };
+    let claims = ClaimService::new(Arc::clone(&store));
+    let shared = Shared { options, config, store, trackers, claims, availability, health, shutdown };
     shared.health.expect(shared.availability.subsystem());
     spawn(&shared.shutdown, shared.availability.prober());
     shared.start_access_check();
@@ -171,8 +174,7 @@ fn start_loops(
         info!("taking no jobs: --no-consumer");
         shared.health.note("queue_consumer", State::Disabled, "--no-consumer");
     }
-    let claims = ClaimService::new(Arc::clone(&shared.store));
-    Ok(webhook::Stored { store: shared.store, claims, availability: shared.availability })
+    Ok(webhook::Stored { store: shared.store, claims: shared.claims, availability: shared.availability })
 }
 
 impl Shared<'_> {
@@ -184,12 +186,11 @@ impl Shared<'_> {
 
     /// The two loops that run in one process at a time.
     fn start_leaders(&self) {
-        let claims = ClaimService::new(Arc::clone(&self.store));
         let poll_parts = poll::Parts {
             config: self.config.clone(),
             store: Arc::clone(&self.store),
             trackers: self.trackers.clone(),
-            claims: claims.clone(),
+            claims: self.claims.clone(),
             availability: self.availability.clone(),
             health: self.health.clone(),
         };
@@ -197,7 +198,7 @@ impl Shared<'_> {
             config: self.config.clone(),
             store: Arc::clone(&self.store),
             trackers: self.trackers.clone(),
-            claims,
+            claims: self.claims.clone(),
             availability: self.availability.clone(),
             health: self.health.clone(),
             stop: CancellationToken::new(),

@@ -1,6 +1,7 @@
 //! The log of a server: what it says at its start, for each job and at its end, and that it is silent otherwise.
 
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::sim::board::NewTicket;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -81,6 +82,40 @@ async fn json_is_one_object_a_line_with_the_fields() {
     assert!(ended["duration_ms"].is_number(), "{ended}");
     assert_eq!(ended["span"]["job.id"], claimed["job.id"]);
     assert_eq!((&ended["span"]["ticket.id"], &ended["span"]["job.attempt"]), (&number.to_string().into(), &1.into()));
+}
+
+/// Whoever may not start runs is named once, not at each poll, and the ticket is not looked at each time either.
+#[tokio::test]
+async fn a_label_that_does_not_count_is_told_once() {
+    let (world, _config) = world(&["true"]).await;
+    let outsider = world.board.acting_as("olaf");
+    let refused = outsider.open_ticket(TRACKER, NewTicket::titled("Please").label("agent-smith")).unwrap();
+    let program = world.board.acting_as("helper[bot]");
+    let automatic = program.open_ticket(TRACKER, NewTicket::titled("Bump").label("agent-smith")).unwrap();
+    let (server, _) = after_one_ticket(&world, &[]).await;
+    let whys = ["labelled by olaf, who may not write to the tracker", "labelled by helper[bot], which is a program"];
+    for why in whys {
+        eventually("it is told", async || server.log().contains(&format!("not claimed: {why}")).then_some(())).await;
+    }
+    world.sim.faults().forget_requests();
+    polled(&world, 4).await;
+    for why in whys {
+        assert_eq!(server.log().matches(why).count(), 1, "{}", server.log());
+    }
+    let looks = |number: u64| {
+        let part = format!("/issues/{number}");
+        world.sim.faults().requests().iter().filter(|one| one.path_and_query.contains(&part)).count()
+    };
+    assert_eq!((looks(refused), looks(automatic)), (0, 0), "polls look at refused tickets again and again");
+    assert_eq!(world.ticket(TRACKER, refused).labels.iter().collect::<Vec<_>>(), ["agent-smith"]);
+
+    // A change of the list is another question, and is asked at once.
+    let listed = world.config_text(&Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["true"]) });
+    let list = "github_trigger:\n      allowed_actors: [\"helper[bot]\"]";
+    world.write_config_text(&listed.replace("github_trigger:", list));
+    world.ends(TRACKER, automatic, Lifecycle::Done).await;
+    let why = "labelled by olaf, who is not one of allowed_actors";
+    eventually("the other reason is told", async || server.log().contains(why).then_some(())).await;
 }
 
 #[tokio::test]

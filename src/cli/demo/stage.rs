@@ -8,7 +8,10 @@ use anyhow::{Context, anyhow};
 use super::platforms::{BILLING, OPERATIONS, Platforms, SHOP, WEBSITE};
 use super::repositories::write_agent;
 use crate::config::{self, Env, Live};
-use crate::sim::board::{Board, NewTicket};
+use crate::sim::board::{Board, NewTicket, Role};
+
+/// Who opens and labels the tickets.
+const PERSON: &str = "jane";
 
 /// Tickets that are there when the demo begins.
 pub(super) const FIRST_TICKETS: usize = 6;
@@ -42,6 +45,9 @@ impl Stage {
         let loaded = config::parse("demo", &text, &Env::from_iter(Platforms::environment()))
             .map_err(|broken| anyhow!("{broken}"))
             .context("reading the demo's own configuration")?;
+        for tracker in [SHOP, WEBSITE, BILLING, OPERATIONS] {
+            board.set_role(tracker, PERSON, Role::Writer)?;
+        }
         Ok(Self { board, config: Live::fixed(loaded.config) })
     }
 
@@ -67,7 +73,7 @@ impl Stage {
     }
 
     fn open(&self, (tracker, title, label): &(&str, &str, &str)) -> anyhow::Result<()> {
-        let people = self.board.acting_as("jane");
+        let people = self.board.acting_as(PERSON);
         people.open_ticket(tracker, NewTicket::titled(*title).body("Seen by a customer today.").label(*label))?;
         Ok(())
     }

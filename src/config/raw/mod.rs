@@ -137,8 +137,8 @@ pub(super) struct Trigger {
     pub(super) done_status: Option<String>,
     /// A comment that contains this, by somebody who may write to the tracker, asks for a run.
     pub(super) comment_keyword: Option<String>,
-    /// The accounts whose commands in comments count, by the identifier that the platform tells accounts apart by.
-    /// Default: whoever may write to the tracker, and no bots.
+    /// The accounts that may start runs, with a label, a command or a keyword, by the identifier that the platform tells
+    /// accounts apart by; `"*"`: everybody, bots too. Default: whoever may write to the tracker, and no bots.
     pub(super) allowed_actors: Option<Vec<String>>,
     /// What deliveries of this tracker are verified with, as `${NAME}`.
     pub(super) webhook_secret: Option<String>,
