@@ -23,6 +23,7 @@ use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
 use crate::http::{self, webhook};
 use crate::leader::Leader;
+use crate::pipeline::report::live::Pace;
 use crate::pipeline::{Runner, RunnerSettings, supervise};
 use crate::platform::http::{Http, Settings};
 use crate::platform::registry::Trackers;
@@ -57,6 +58,8 @@ pub struct Options {
     pub host: String,
     /// How the platforms are called.
     pub calls: Settings,
+    /// When a ticket is told something before the result of its run.
+    pub pace: Pace,
     /// Where to listen, bound already so that a taken port is reported before anything starts.
     pub listener: TcpListener,
 }
@@ -169,7 +172,7 @@ fn start_loops(
         info!("taking no jobs: --no-consumer");
         shared.health.note("queue_consumer", State::Disabled, "--no-consumer");
     }
-    let claims = ClaimService::new(Arc::clone(&shared.store));
+    let claims = ClaimService::new(Arc::clone(&shared.store)).at_pace(options.pace);
     Ok(webhook::Stored { store: shared.store, claims, availability: shared.availability })
 }
 
@@ -182,7 +185,7 @@ impl Shared<'_> {
 
     /// The two loops that run in one process at a time.
     fn start_leaders(&self) {
-        let claims = ClaimService::new(Arc::clone(&self.store));
+        let claims = ClaimService::new(Arc::clone(&self.store)).at_pace(self.options.pace);
         let poll_parts = poll::Parts {
             config: self.config.clone(),
             store: Arc::clone(&self.store),
@@ -199,6 +202,7 @@ impl Shared<'_> {
             availability: self.availability.clone(),
             health: self.health.clone(),
             stop: CancellationToken::new(),
+            pace: self.options.pace,
         };
         self.lead(LeaseName::Poller, move |term| poll::run(poll_parts.clone(), term));
         self.lead(LeaseName::Housekeeping, move |term| housekeeping::run(housekeeping_parts.clone(), term));
@@ -244,6 +248,7 @@ impl Shared<'_> {
             health: self.health.clone(),
             shutdown: self.shutdown.clone(),
             consumer: self.options.name.clone(),
+            pace: self.options.pace,
         };
         self.health.expect("queue_consumer");
         self.shutdown.tasks().spawn(Consumer::new(parts).run());

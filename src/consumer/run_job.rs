@@ -11,14 +11,16 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use super::end::{self, End, LATER};
+use super::live::{self, LiveComment, Worth};
 use super::record::Record;
 use super::{Parts, SOURCE};
 use super::{heartbeat, show};
 use crate::claim::taken_back;
-use crate::clock;
 use crate::config::{Action, Pipeline, Project, Retry, Step};
 use crate::job::{JobLease, RunResult, Verdict, Withdrawal};
 use crate::lifecycle::Lifecycle;
+use crate::pipeline::report::Ways;
+use crate::pipeline::report::live::{cancelled_unrun, claimed_ago, dropped_unrun};
 use crate::pipeline::{GivenUp, Hands, Outcome, RunReport, RunRequest, Stop, StopReason, Writer, report};
 use crate::platform::Platform;
 use crate::store::{ReleaseReason, StopHints};
@@ -45,7 +47,9 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
             heartbeat::keep(parts.clone(), lease.clone(), stop.clone(), hints).in_current_span(),
         ));
         let record = Record::begin();
-        let end = match JobRun::new(&parts, &lease, &stop, &record).carry_out().await {
+        let live = LiveComment::of(&parts, &lease, parts.writer(&lease));
+        let _over = live.guard();
+        let end = match JobRun::new(&parts, &lease, &stop, (&record, &live)).carry_out().await {
             Ok(end) => {
                 if matches!(end, End::Finish) {
                     parts.health.take_back(SOURCE, &format!("project:{}", lease.job.key.project));
@@ -59,6 +63,7 @@ pub(super) async fn run_job(parts: Parts, lease: JobLease, hints: StopHints) {
             }
         };
         record.end(&parts, &lease, &end).await;
+        live.ended().await;
         end::leave(&parts, &lease, end).await;
         drop(beat);
     }
@@ -73,11 +78,21 @@ pub(super) struct JobRun<'a> {
     pub(super) writer: Writer,
     stop: &'a Stop,
     pub(super) record: &'a Record,
+    pub(super) live: &'a LiveComment,
 }
 
 impl<'a> JobRun<'a> {
-    fn new(parts: &'a Parts, lease: &'a JobLease, stop: &'a Stop, record: &'a Record) -> Self {
-        Self { parts, lease, writer: parts.writer(lease), stop, record }
+    fn new(
+        parts: &'a Parts,
+        lease: &'a JobLease,
+        stop: &'a Stop,
+        (record, live): (&'a Record, &'a LiveComment),
+    ) -> Self {
+        Self { parts, lease, writer: parts.writer(lease), stop, record, live }
+    }
+
+    fn ways(&self) -> Ways {
+        live::ways(self.parts, self.lease)
     }
 
     async fn carry_out(&self) -> Result<End, GivenUp> {
@@ -98,7 +113,7 @@ impl<'a> JobRun<'a> {
         if let Some(withdrawal) = &self.lease.stop_asked {
             info!("not run again, because {withdrawal}");
             self.record.because(withdrawal.to_string());
-            let comment = report::cancelled_unfinished(&self.lease.job.pipeline, withdrawal);
+            let comment = report::cancelled_unfinished(&self.lease.job.pipeline, withdrawal, self.ways());
             return self.conclude(platform, RunResult { verdict: Verdict::Cancelled, comment }).await;
         }
         let pipeline = config.pipelines.get(&self.lease.job.pipeline);
@@ -167,25 +182,23 @@ impl<'a> JobRun<'a> {
         if let Some(cause) = taken_back(project, self.lease.job.asked_by, ticket)
             && !lifecycle.is_some_and(Lifecycle::is_terminal)
         {
-            let why = Withdrawal::new(cause, None).to_string();
-            info!("{why}: the job is dropped unrun");
-            self.record.because(why);
+            let withdrawal = Withdrawal::new(cause, None);
+            info!("{withdrawal}: the job is dropped unrun");
+            self.record.because(withdrawal.to_string());
             self.transition(platform, None).await?;
+            let said = cancelled_unrun(&self.lease.job, &withdrawal, self.ways());
+            self.live.say(platform, said, Worth::IfThere).await;
             return Ok(Some(End::Finish));
         }
-        match lifecycle {
-            Some(Lifecycle::Enqueued | Lifecycle::InProgress) => Ok(None),
-            Some(state @ (Lifecycle::Done | Lifecycle::Failed)) => {
-                info!("the ticket shows {state} already: the job is dropped unrun");
-                self.record.because(format!("the ticket shows {state} already"));
-                Ok(Some(End::Finish))
-            }
-            Some(Lifecycle::Pending) | None => {
-                info!("the ticket was reset: the job is dropped unrun");
-                self.record.because("the ticket was reset");
-                Ok(Some(End::Finish))
-            }
-        }
+        let why = match lifecycle {
+            Some(Lifecycle::Enqueued | Lifecycle::InProgress) => return Ok(None),
+            Some(state @ (Lifecycle::Done | Lifecycle::Failed)) => format!("the ticket shows {state} already"),
+            Some(Lifecycle::Pending) | None => "the ticket was reset".to_owned(),
+        };
+        info!("{why}: the job is dropped unrun");
+        self.live.say(platform, dropped_unrun(&self.lease.job, &why), Worth::IfThere).await;
+        self.record.because(why);
+        Ok(Some(End::Finish))
     }
 
     /// A result that stands before anything has run.
@@ -193,16 +206,16 @@ impl<'a> JobRun<'a> {
         let (job, attempt) = (&self.lease.job, self.lease.attempt);
         let Some(pipeline) = pipeline else {
             self.record.because(format!("there is no pipeline {}", job.pipeline));
-            return Some(failed(report::unknown_pipeline(&job.pipeline)));
+            return Some(failed(report::unknown_pipeline(&job.pipeline, self.ways())));
         };
         let started_before = attempt > 1 && Lifecycle::of(&ticket.labels) == Some(Lifecycle::InProgress);
         if attempt > pipeline.attempts {
             self.record.because(format!("given up: {} attempts broke off", pipeline.attempts));
-            return Some(failed(report::gave_up(&job.pipeline, pipeline.attempts)));
+            return Some(failed(report::gave_up(&job.pipeline, pipeline.attempts, self.ways())));
         }
         (started_before && pipeline.retry == Retry::Never).then(|| {
             self.record.because("an attempt broke off, and the pipeline says `retry: never`");
-            failed(report::not_retried(&job.pipeline, attempt - 1))
+            failed(report::not_retried(&job.pipeline, attempt - 1, self.ways()))
         })
     }
 
@@ -211,7 +224,7 @@ impl<'a> JobRun<'a> {
         project: &Project,
         tracker: &Arc<dyn Platform>,
         ticket: &Ticket,
-        pipeline: &Pipeline,
+        pipeline: &Arc<Pipeline>,
     ) -> Result<End, GivenUp> {
         let platform = tracker.as_ref();
         let show = || platform.transition(self.lease, Some(Lifecycle::InProgress));
@@ -237,6 +250,7 @@ impl<'a> JobRun<'a> {
         };
         let record = self.record.clone().keep(self.parts.clone(), self.lease.clone());
         let recording = AbortOnDropHandle::new(tokio::spawn(record.in_current_span()));
+        self.tell_while_it_runs(tracker, pipeline);
         let mut run = std::pin::pin!(self.parts.runner.run(request));
         let report = tokio::select! {
             report = &mut run => report,
@@ -246,34 +260,59 @@ impl<'a> JobRun<'a> {
             }
         };
         drop(recording);
+        self.live.stop();
         if let Some(pause) = again_in(pipeline, &report) {
             self.record.because(why(&report));
-            return self.try_again(platform, pause).await;
+            return self.try_again(platform, pipeline, (pause, &report)).await;
         }
-        self.after_run(platform, &report).await
+        self.after_run(platform, pipeline, &report).await
+    }
+
+    /// A task that ends by itself after [`LiveComment::end`]: to break it off would leave open whether its last request
+    /// arrives after the result.
+    fn tell_while_it_runs(&self, tracker: &Arc<dyn Platform>, pipeline: &Arc<Pipeline>) {
+        let (platform, pipeline, progress) = (Arc::clone(tracker), Arc::clone(pipeline), self.record.progress());
+        let telling = self.live.clone().keep(platform, pipeline, self.ways(), progress);
+        tokio::spawn(telling.in_current_span());
     }
 
     /// The run failed and its pipeline gives it another attempt: nothing is recorded, the ticket waits again. The attempt
     /// counts also when the label cannot be written, or a platform that is away would make it run again and again.
-    async fn try_again(&self, platform: &dyn Platform, pause: Duration) -> Result<End, GivenUp> {
+    async fn try_again(
+        &self,
+        platform: &dyn Platform,
+        pipeline: &Pipeline,
+        (pause, report): (Duration, &RunReport),
+    ) -> Result<End, GivenUp> {
         info!("the run failed: it is begun again in {} s", pause.as_secs());
         match self.transition(platform, Some(Lifecycle::Enqueued)).await {
             Err(GivenUp::LeaseLost) => return Err(GivenUp::LeaseLost),
             Err(error) => warn!(?error, "could not show that the ticket waits again; its next consumer does not mind"),
             Ok(()) => {}
         }
+        let why = live::masked(self.parts, &why(report));
+        // Who comes back at once tells it with what is next.
+        let worth = if pause >= self.parts.pace.running_after { Worth::Anyway } else { Worth::IfKnown };
+        self.live.say(platform, self.live.run(pipeline, self.ways()).failed(&why, pause), worth).await;
         Ok(End::HandBack(ReleaseReason::Broken, pause))
     }
 
-    async fn after_run(&self, platform: &dyn Platform, report: &RunReport) -> Result<End, GivenUp> {
+    async fn after_run(
+        &self,
+        platform: &dyn Platform,
+        pipeline: &Pipeline,
+        report: &RunReport,
+    ) -> Result<End, GivenUp> {
         log_end(report);
         self.record.because(why(report));
         match report.verdict() {
             Some(verdict) => {
-                let comment = report::comment(report, &show::mask(&self.parts.config.current()));
+                let comment = report::comment(report, &show::mask(&self.parts.config.current()), self.ways());
                 self.conclude(platform, RunResult { verdict, comment }).await
             }
-            None if report.outcome == Outcome::Stopped(StopReason::ShuttingDown) => self.put_back(platform).await,
+            None if report.outcome == Outcome::Stopped(StopReason::ShuttingDown) => {
+                self.put_back(platform, pipeline).await
+            }
             None => Ok(End::Abandon),
         }
     }
@@ -315,11 +354,12 @@ impl<'a> JobRun<'a> {
     }
 
     /// The process ends before the run did: the ticket shows Enqueued again and the job waits for another consumer.
-    async fn put_back(&self, platform: &dyn Platform) -> Result<End, GivenUp> {
+    async fn put_back(&self, platform: &dyn Platform, pipeline: &Pipeline) -> Result<End, GivenUp> {
         info!("the process ends: the ticket is put back");
         if let Err(error) = self.transition(platform, Some(Lifecycle::Enqueued)).await {
             warn!(?error, "could not show that the ticket waits again; its next consumer does not mind");
         }
+        self.live.say(platform, self.live.run(pipeline, self.ways()).put_back(), Worth::IfKnown).await;
         Ok(End::HandBack(ReleaseReason::HandedBack, Duration::ZERO))
     }
 }
@@ -333,14 +373,6 @@ fn again_in(pipeline: &Pipeline, report: &RunReport) -> Option<Duration> {
     }
     let doubled = pipeline.backoff.saturating_mul(1 << (report.attempt - 1).min(10)).min(LONGEST_BACKOFF);
     Some(doubled.mul_f64(rand::random_range(0.8..=1.2)))
-}
-
-/// How long ago a ticket was claimed, as its run id tells: by the clocks of this machine and of the one that claimed it.
-/// Zero when the id does not tell.
-fn claimed_ago(run_id: &str) -> Duration {
-    let claimed = uuid::Uuid::parse_str(run_id).ok().and_then(|id| id.get_timestamp());
-    let Some((seconds, nanos)) = claimed.map(|claimed| claimed.to_unix()) else { return Duration::ZERO };
-    Duration::from_millis(clock::unix_millis()).saturating_sub(Duration::new(seconds, nanos))
 }
 
 fn log_end(report: &RunReport) {
@@ -363,17 +395,4 @@ fn why(report: &RunReport) -> String {
 
 fn failed(comment: String) -> RunResult {
     RunResult { verdict: Verdict::Failed, comment }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_id_tells_when_its_ticket_was_claimed() {
-        assert!(claimed_ago(&uuid::Uuid::now_v7().to_string()) < Duration::from_secs(60));
-        // The example of RFC 9562, appendix A.6: 2022-02-22 19:22:22 UTC.
-        assert!(claimed_ago("017F22E2-79B0-7CC3-98C4-DC0C0C07398F") > WITHOUT_PROJECT);
-        assert_eq!(claimed_ago("no uuid"), Duration::ZERO);
-    }
 }

@@ -8,6 +8,7 @@ mod support;
 mod commands;
 mod configuration;
 mod leaders;
+mod live;
 mod reconcilers;
 mod results;
 mod runs;

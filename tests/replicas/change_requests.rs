@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::process::Server;
 use crate::support::redis::RedisServer;
-use crate::support::world::{BOUND, Settings, config_text, eventually};
+use crate::support::world::{BOUND, Settings, config_text, eventually, has_result};
 
 /// What is done between the gates, in order.
 const STEPS: [&str; 5] =
@@ -147,7 +147,7 @@ impl Way {
     async fn ends_in_one_of_each(&self, number: u64, server: &Server) -> TicketView {
         let done = |board: &Board| {
             let ticket = board.ticket(self.tickets, number).unwrap();
-            Lifecycle::of(&ticket.labels) == Some(Lifecycle::Done) && !ticket.comments.is_empty()
+            Lifecycle::of(&ticket.labels) == Some(Lifecycle::Done) && has_result(&ticket)
         };
         let reached = self.board.wait_until(done, BOUND).await;
         assert!(reached.is_ok(), "{:?}\n{}", self.board.ticket(self.tickets, number), server.log());

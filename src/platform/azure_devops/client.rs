@@ -24,7 +24,9 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
+use crate::platform::{
+    Access, Comment, CommentId, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: Microsoft, "Rate and usage limits": first answers are delayed and name a wait, then they are 429 with
@@ -328,7 +330,7 @@ impl Platform for AzureDevOps {
         self.move_item(right, status).await
     }
 
-    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
+    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<Option<CommentId>> {
         self.write_comment(right, comment).await
     }
 
@@ -345,7 +347,7 @@ impl Platform for AzureDevOps {
     }
 
     async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
-        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await.map(drop)
     }
 }
 

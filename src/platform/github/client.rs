@@ -22,7 +22,9 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
+use crate::platform::{
+    Access, Comment, CommentId, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: GitHub, "Rate limits for the REST API": over a limit the answer is 403 or 429; a 403 that is about limits
@@ -217,7 +219,7 @@ impl Platform for GitHub {
         self.move_issue(right, status).await
     }
 
-    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
+    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<Option<CommentId>> {
         self.write_comment(right, comment).await
     }
 
@@ -234,7 +236,7 @@ impl Platform for GitHub {
     }
 
     async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
-        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await.map(drop)
     }
 }
 

@@ -21,7 +21,9 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
+use crate::platform::{
+    Access, Comment, CommentId, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: GitLab, "User and IP rate limits": over a limit the answer is 429. An address that is blocked, after too
@@ -185,7 +187,7 @@ impl Platform for GitLab {
         self.move_issue(right, status).await
     }
 
-    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
+    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<Option<CommentId>> {
         self.write_comment(right, comment).await
     }
 
@@ -202,7 +204,7 @@ impl Platform for GitLab {
     }
 
     async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
-        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await.map(drop)
     }
 }
 

@@ -13,6 +13,7 @@ mod expiring;
 mod mutexes;
 mod queue;
 mod records;
+mod waiting;
 mod withdrawals;
 
 pub use backend::EmbeddedStore;
