@@ -376,7 +376,7 @@ async fn comments_come_in_pages_and_as_history() {
     assert_eq!(texts(&second), ["1", "<b>0</b>"]);
     assert_eq!((&second.json()["totalCount"], second.json().get("continuationToken")), (&json!(5), None));
     let updates = sim.get(&format!("{WIT}/workItems/{number}/updates?$top=2&$skip=1&api-version=7.1")).await.json();
-    assert_eq!(updates["value"][0]["fields"]["System.History"]["newValue"], "1");
+    assert_eq!(updates["value"][0]["fields"]["System.History"]["newValue"], "<b>0</b>", "the creation is the first");
     assert_eq!(updates["count"], 2);
     assert_eq!(sim.post(&path, json!({ "text": " " })).await.status, 400);
     assert_eq!(sim.post(&format!("{path}&format=wiki"), json!({ "text": "x" })).await.status, 400);
@@ -446,4 +446,25 @@ async fn a_server_is_below_a_path_and_at_the_root() {
     assert!(item["url"].as_str().unwrap().starts_with(&format!("{}/", sim.server.api_url())), "{item}");
     let nowhere = sim.get(&format!("{WIT}/nothing")).await;
     assert_eq!(nowhere.problem().1, "VssResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn updates_tell_who_changed_the_tags() {
+    let sim = Sim::start().await;
+    let number = sim.open("one", &["bug"]);
+    let jane = sim.board.acting_as("jane");
+    jane.add_label(TRACKER, number, "go").unwrap();
+    jane.close(TRACKER, number).unwrap();
+    sim.board.acting_as("ci[bot]").remove_label(TRACKER, number, "bug").unwrap();
+    let updates = sim.get(&format!("{WIT}/workItems/{number}/updates?api-version=7.1")).await.json();
+    let tags = |index: usize| updates["value"][index]["fields"]["System.Tags"].clone();
+    assert_eq!(tags(0), json!({ "newValue": "bug" }), "created with it");
+    assert_eq!(tags(1), json!({ "oldValue": "bug", "newValue": "bug; go" }));
+    assert_eq!(tags(3), json!({ "oldValue": "bug; go", "newValue": "go" }));
+    let by = |index: usize| &updates["value"][index]["revisedBy"];
+    assert_eq!(
+        (&by(0)["uniqueName"], &by(1)["uniqueName"]),
+        (&json!("person@example.invalid"), &json!("jane@example.invalid"))
+    );
+    assert!(by(3)["descriptor"].as_str().unwrap().starts_with("svc."), "{updates}");
 }

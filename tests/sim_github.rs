@@ -356,6 +356,30 @@ async fn labels_of_a_repository_are_created_once_in_any_case() {
 }
 
 #[tokio::test]
+async fn events_tell_who_labelled_and_where_the_last_page_is() {
+    let sim = Sim::start().await;
+    sim.open("one", &["bug"]);
+    let jane = sim.board.acting_as("jane");
+    jane.add_label(REPO, 1, "go").unwrap();
+    jane.comment(REPO, 1, "no event").unwrap();
+    sim.board.acting_as("ci[bot]").remove_label(REPO, 1, "bug").unwrap();
+    let first = sim.get(&format!("{ISSUE}/events?per_page=2")).await;
+    let told = |answer: &Answer| -> Vec<String> {
+        let told = |event: &Value| format!("{} {} {}", event["actor"]["login"], event["event"], event["label"]["name"]);
+        answer.json().as_array().unwrap().iter().map(told).map(|line| line.replace('"', "")).collect()
+    };
+    assert_eq!(told(&first), ["person labeled bug", "jane labeled go"]);
+    let last = sim.get(&first.link("last").unwrap()).await;
+    assert_eq!(told(&last), ["ci[bot] unlabeled bug"]);
+    assert_eq!((last.link("next"), last.link("last")), (None, None));
+    assert_eq!(told(&sim.get(&last.link("prev").unwrap()).await), told(&first));
+    assert_eq!(
+        (&last.json()[0]["actor"]["type"], sim.get("/repos/org/my-api/issues/2/events").await.status),
+        (&json!("Bot"), 404)
+    );
+}
+
+#[tokio::test]
 async fn comments_are_written_and_paged_oldest_first() {
     let sim = Sim::start().await;
     sim.open("one", &[]);

@@ -382,6 +382,22 @@ async fn notes_are_listed_newest_first_and_quick_actions_in_them_are_carried_out
 }
 
 #[tokio::test]
+async fn label_events_tell_who_labelled() {
+    let sim = Sim::start().await;
+    sim.open(&["bug"]);
+    sim.board.acting_as("jane").add_label(PROJECT, 1, "go").unwrap();
+    sim.board.acting_as("jane").remove_label(PROJECT, 1, "bug").unwrap();
+    let first = sim.get(&format!("{ISSUE}/resource_label_events?per_page=2")).await;
+    let told =
+        |event: &Value| (event["user"]["username"].clone(), event["action"].clone(), event["label"]["name"].clone());
+    assert_eq!(told(&first.json()[0]), (json!("person"), json!("add"), json!("bug")));
+    assert_eq!(told(&first.json()[1]), (json!("jane"), json!("add"), json!("go")));
+    let rest = sim.get(&first.link("next").unwrap()).await.json();
+    assert_eq!(told(&rest[0]), (json!("jane"), json!("remove"), json!("bug")));
+    assert_eq!(rest[0]["user"].get("bot"), None, "only a user that is asked for by name says so");
+}
+
+#[tokio::test]
 async fn labels_of_a_project_are_searched_without_case_and_created_once() {
     let sim = Sim::start().await;
     sim.open(&["Agent-Smith", "agent-smith", "other"]);

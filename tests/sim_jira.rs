@@ -363,6 +363,34 @@ async fn an_issue_has_the_documented_shape_and_answers_under_its_new_key() {
 }
 
 #[tokio::test]
+async fn the_change_log_tells_who_labelled_but_not_what_was_there_from_the_start() {
+    for (sim, path) in [
+        (Sim::start().await, "/rest/api/3/issue/PROJ-1/changelog?startAt=0&maxResults=100"),
+        (Sim::data_center().await, "/rest/api/2/issue/PROJ-1?fields=creator&expand=changelog"),
+    ] {
+        sim.open("one", &["bug"]);
+        sim.board.acting_as("jane").add_label(PROJECT, 1, "go").unwrap();
+        sim.board.acting_as("ann").remove_label(PROJECT, 1, "bug").unwrap();
+        let answer = sim.get(path).await.json();
+        let (page, histories) = match answer.get("changelog") {
+            Some(log) => (log, &log["histories"]),
+            None => (&answer, &answer["values"]),
+        };
+        assert_eq!((&page["total"], histories.as_array().unwrap().len()), (&json!(2), 2), "{answer}");
+        let told = |index: usize| {
+            let item = &histories[index]["items"][0];
+            (histories[index]["author"]["displayName"].clone(), item["fromString"].clone(), item["toString"].clone())
+        };
+        assert_eq!(told(0), (json!("jane"), json!("bug"), json!("bug go")));
+        assert_eq!(told(1), (json!("ann"), json!("bug go"), json!("go")));
+        assert_eq!(histories[0]["items"][0]["field"], "labels");
+    }
+    let sim = Sim::data_center().await;
+    sim.open("one", &[]);
+    assert_eq!(sim.get("/rest/api/2/issue/PROJ-1/changelog").await.status, 404, "Cloud alone has it");
+}
+
+#[tokio::test]
 async fn comments_are_documents_in_version_3_and_texts_in_version_2() {
     let sim = Sim::start().await;
     sim.open("one", &[]);

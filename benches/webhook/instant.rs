@@ -3,7 +3,7 @@
 use agent_smith::job::{Entitled, WriteRight};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::{
-    Access, Comment, Listing, Page, PlannedCall, Platform, Position, Reaction, Result, StatusChange,
+    Access, Comment, Labelling, Listing, Page, PlannedCall, Platform, Position, Reaction, Result, StatusChange,
 };
 use agent_smith::ticket::{Account, Labels, PlatformKind, Ticket};
 
@@ -58,6 +58,11 @@ impl Platform for Instant {
 
     async fn may_write(&self, _who: &Account, _ticket: &str) -> Result<bool> {
         Ok(true)
+    }
+
+    async fn who_labelled(&self, _ticket: &str, labels: &[&str]) -> Result<Option<Labelling>> {
+        let by = Account { id: "person".to_owned(), ..Account::default() };
+        Ok(labels.first().map(|label| Labelling { label: (*label).to_owned(), by }))
     }
 
     async fn react(&self, _to: &Entitled, _place: (&str, &str), _reaction: Reaction) -> Result<bool> {

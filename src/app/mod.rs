@@ -4,6 +4,7 @@
 //! the tests, which run the same app. What must stay true: the server starts whatever the state of the store, and it
 //! ends in order: soft stop, grace, hard stop, HTTP last.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,12 +19,12 @@ use tracing::{info, warn};
 
 use crate::availability::Availability;
 use crate::claim::ClaimService;
-use crate::config::Live;
+use crate::config::{Config, Live};
 use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
 use crate::http::{self, webhook};
 use crate::leader::Leader;
-use crate::pipeline::{Runner, RunnerSettings, supervise};
+use crate::pipeline::{Confiner, Runner, RunnerSettings, own_cgroup, supervise};
 use crate::platform::http::{Http, Settings};
 use crate::platform::registry::Trackers;
 use crate::poll::access::AccessCheck;
@@ -36,7 +37,8 @@ mod config_watch;
 
 use config_watch::ConfigWatch;
 
-/// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, the ticket's label and the store.
+/// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, for keeping the work, the ticket's label and the
+/// store.
 const LAST: Duration = Duration::from_secs(15);
 
 /// What the server is made from.
@@ -142,6 +144,8 @@ struct Shared<'a> {
     config: Live,
     store: Arc<dyn Store>,
     trackers: Trackers,
+    /// One for all, so that what was found out about people is asked once.
+    claims: ClaimService,
     availability: Availability,
     health: Health,
     shutdown: Shutdown,
@@ -158,7 +162,8 @@ fn start_loops(
     let retry_ceiling = config.current().agent.queue.redis_retry_interval;
     let availability = Availability::new(Arc::clone(store), health.clone(), retry_ceiling);
     let (store, trackers) = (Arc::clone(store), trackers.clone());
-    let shared = Shared { options, config, store, trackers, availability, health, shutdown };
+    let claims = ClaimService::new(Arc::clone(&store));
+    let shared = Shared { options, config, store, trackers, claims, availability, health, shutdown };
     shared.health.expect(shared.availability.subsystem());
     spawn(&shared.shutdown, shared.availability.prober());
     shared.start_access_check();
@@ -169,8 +174,7 @@ fn start_loops(
         info!("taking no jobs: --no-consumer");
         shared.health.note("queue_consumer", State::Disabled, "--no-consumer");
     }
-    let claims = ClaimService::new(Arc::clone(&shared.store));
-    Ok(webhook::Stored { store: shared.store, claims, availability: shared.availability })
+    Ok(webhook::Stored { store: shared.store, claims: shared.claims, availability: shared.availability })
 }
 
 impl Shared<'_> {
@@ -182,12 +186,11 @@ impl Shared<'_> {
 
     /// The two loops that run in one process at a time.
     fn start_leaders(&self) {
-        let claims = ClaimService::new(Arc::clone(&self.store));
         let poll_parts = poll::Parts {
             config: self.config.clone(),
             store: Arc::clone(&self.store),
             trackers: self.trackers.clone(),
-            claims: claims.clone(),
+            claims: self.claims.clone(),
             availability: self.availability.clone(),
             health: self.health.clone(),
         };
@@ -195,7 +198,7 @@ impl Shared<'_> {
             config: self.config.clone(),
             store: Arc::clone(&self.store),
             trackers: self.trackers.clone(),
-            claims,
+            claims: self.claims.clone(),
             availability: self.availability.clone(),
             health: self.health.clone(),
             stop: CancellationToken::new(),
@@ -230,11 +233,13 @@ impl Shared<'_> {
             supervisor: self.options.supervisor.clone(),
             host: self.options.host.clone(),
             environment: self.options.environment.clone(),
+            cgroup: own_cgroup(),
         };
         let place = settings.data_dir.display().to_string();
         let runner = Runner::new(settings)
             .context("cannot use agent.data_dir, set it to a directory that this user may write")?;
         info!("taking up to {} jobs at once; workspaces and run logs are in {place}", agent.queue.max_parallel_jobs);
+        tell_limits(runner.confiner(), &self.config.current());
         let parts = consumer::Parts {
             config: self.config.clone(),
             store: Arc::clone(&self.store),
@@ -249,6 +254,14 @@ impl Shared<'_> {
         self.shutdown.tasks().spawn(Consumer::new(parts).run());
         Ok(())
     }
+}
+
+/// How runs are confined, and what of the limits in the file is not kept as it is meant.
+fn tell_limits(confiner: &Confiner, config: &Config) {
+    info!("{}", confiner.in_words());
+    let missing: BTreeSet<String> =
+        config.pipelines.values().flat_map(|pipeline| confiner.missing(&pipeline.limits)).collect();
+    missing.iter().for_each(|what| warn!("{what}"));
 }
 
 /// Without a store nothing but HTTP works, and log and `/health` say why.

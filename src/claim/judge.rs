@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::config::{Config, Project, Tracker};
 use crate::job::{AskedBy, Withdrawal};
 use crate::lifecycle::Lifecycle;
-use crate::ticket::{Candidate, Labels, Ticket};
+use crate::ticket::{Candidate, Labels, Ticket, same_label};
 
 /// What the labels and the state of a ticket say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Rejection {
     Gone(String),
     /// Its last request was taken back, and what is on the ticket asked then already.
     Withdrawn(Withdrawal),
+    /// Whoever put the label on it may not start runs: why, in words.
+    Actor(String),
 }
 
 impl fmt::Display for Rejection {
@@ -47,7 +49,7 @@ impl fmt::Display for Rejection {
             Self::Status(status) => write!(f, "its status {status} is none of trigger_statuses"),
             Self::OtherProject(name) => write!(f, "it belongs to project {name} on the same tracker"),
             Self::UnknownPipeline(name) => write!(f, "pipeline {name} does not exist"),
-            Self::Gone(reason) => f.write_str(reason),
+            Self::Gone(reason) | Self::Actor(reason) => f.write_str(reason),
             Self::Withdrawn(withdrawal) => {
                 write!(f, "{withdrawal}; add {} to ask again", Lifecycle::Pending)
             }
@@ -97,7 +99,12 @@ fn judge_seen(ticket: &Candidate, asked_by: Option<AskedBy>, project: &Project, 
 
 /// True when the ticket carries a trigger label of the project.
 pub fn carries_trigger(project: &Project, labels: &Labels) -> bool {
-    project.trigger.pipeline_from_label.keys().any(|label| labels.contains(label))
+    labels.iter().any(|label| is_trigger(project, label))
+}
+
+/// True for a trigger label of the project.
+pub(super) fn is_trigger(project: &Project, label: &str) -> bool {
+    project.trigger.pipeline_from_label.keys().any(|key| same_label(key, label))
 }
 
 /// The project that is responsible for a ticket of this tracker: the first in file order with one of its trigger

@@ -1,9 +1,9 @@
 //! The one door: win the right to run a ticket and queue its job.
 //!
-//! Webhook, poll and command line all come through here, and `withdraw` is the way back. Lock, look for a live job, read the ticket itself, record
-//! the claim, write the label, make the job visible. What must stay true: of any number of claims of one ticket at
-//! most one is `Claimed`; the lock is released on every path; a crash between two steps leaves a recorded claim that
-//! housekeeping completes or drops.
+//! Webhook, poll and command line all come through here, and `withdraw` is the way back. Lock, look for a live job, read
+//! the ticket itself, ask who labelled it, record the claim, write the label, make the job visible. What must stay true: of
+//! any number of claims of one ticket at most one is `Claimed`; the lock is released on every path; a crash between two
+//! steps leaves a recorded claim that housekeeping completes or drops.
 
 use std::sync::Arc;
 
@@ -19,12 +19,14 @@ use crate::store::{self, Recorded, Store};
 use crate::ticket::{Labels, Ticket, TicketKey};
 
 mod actors;
+mod admission;
 mod judge;
 mod withdraw;
 
 pub use crate::pipeline::outcome::duration_in_words;
 pub use crate::pipeline::report::inline_code;
 pub use actors::{Standing, standing};
+pub use admission::{Admission, Admitted};
 pub use judge::{Judgement, Rejection, carries_trigger, judge, judge_ticket, labelled_for, neighbours, owner};
 pub use withdraw::{Recall, taken_back};
 
@@ -85,12 +87,13 @@ pub struct Order<'a> {
 #[derive(Clone)]
 pub struct ClaimService {
     store: Arc<dyn Store>,
+    admission: Arc<Admission>,
 }
 
 impl ClaimService {
     /// Claims in this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, admission: Arc::default() }
     }
 
     /// Claims one ticket, or says why not.
@@ -101,12 +104,15 @@ impl ClaimService {
         self.claim_as(request, None).await
     }
 
-    /// Claims one ticket that a listing shows with these labels. One that was cancelled and shows nothing new is refused
-    /// without a look at it, because the next listing shows it again.
+    /// Claims one ticket that a listing shows with these labels. One that was cancelled, or that somebody labelled who may
+    /// not, and that shows nothing new is refused without a look at it, because the next listing shows it again.
     ///
     /// # Errors
     /// As [`ClaimService::claim`].
     pub async fn claim_listed(&self, request: &Request<'_>, labels: &Labels) -> Result<Claim, Error> {
+        if let Some(reason) = self.admission.refused(&request.key(), request.project, labels) {
+            return Ok(Claim::Rejected(Rejection::Actor(reason)));
+        }
         if Lifecycle::of(labels) != Some(Lifecycle::Pending)
             && let Some(withdrawal) = self.remembered(&request.key()).await?
         {
@@ -178,6 +184,13 @@ impl ClaimService {
         if !request.config.pipelines.contains_key(&pipeline) {
             return Ok(Claim::Rejected(Rejection::UnknownPipeline(pipeline)));
         }
+        // Whoever asked otherwise was judged by whoever heard them.
+        if request.asked_by.is_none()
+            && order.is_none()
+            && let Some(refusal) = self.refused_labels(request, &ticket).await?
+        {
+            return Ok(refusal);
+        }
         if had_result {
             // By way of Pending, so that a crash in between leaves a ticket that asks, and never one that reads as done.
             request.platform.transition(lock, Some(Lifecycle::Pending)).await?;
@@ -190,6 +203,25 @@ impl ClaimService {
             self.store.forget_withdrawal(&job.key).await?;
         }
         self.enqueue(lock, request.platform, &ticket, job).await
+    }
+
+    /// Why the labels of this ticket do not count, if so: whoever put them there may not start runs.
+    async fn refused_labels(&self, request: &Request<'_>, ticket: &Ticket) -> Result<Option<Claim>, Error> {
+        let (key, project) = (request.key(), request.project);
+        let reason = match self.admission.of(project, request.platform, &ticket.id, &ticket.labels).await? {
+            Admitted::Yes => {
+                self.admission.forget(&key);
+                return Ok(None);
+            }
+            Admitted::No(reason) => reason,
+        };
+        if self.admission.refuse(&key, project, &ticket.labels, &reason) {
+            info!(
+                ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
+                "not claimed: {reason}"
+            );
+        }
+        Ok(Some(Claim::Rejected(Rejection::Actor(reason))))
     }
 
     /// Records the claim; why not, if it could not. Another project on the tracker has a lock of its own, and it may

@@ -55,12 +55,9 @@ impl ClaimService {
     /// # Errors
     /// When the store or the platform could not be asked. A job that was dropped stays dropped.
     pub async fn withdraw(&self, request: &Request<'_>, recall: Recall<'_>) -> Result<Withdrawn, Error> {
-        let keys = keys_on_tracker(request.config, request.project, request.ticket);
-        let states = self.store.job_states(&keys).await?;
-        let live: Vec<TicketKey> = keys.into_iter().zip(states).filter_map(|(key, state)| state.map(|_| key)).collect();
         let mut outcome = Withdrawn::Nothing;
-        for key in live {
-            let Some(project) = request.config.projects.get(&key.project) else { continue };
+        for key in self.live_keys(request).await? {
+            let project = request.config.projects.get(&key.project).map_or(request.project, AsRef::as_ref);
             let withdrawn = match why(request, project, recall).await? {
                 Some(withdrawal) => self.withdraw_job(request.platform, &key, &withdrawal).await?,
                 None => Withdrawn::Kept,
@@ -71,6 +68,34 @@ impl ClaimService {
             self.let_labels_ask_again(request).await?;
         }
         Ok(outcome)
+    }
+
+    /// The keys under which the ticket has a live job: the projects of its tracker, else a name that the file does not
+    /// know any more. Such a name says nothing of its tracker, and another one may have a ticket of the same number: so
+    /// the ticket itself must show that it was claimed.
+    async fn live_keys(&self, request: &Request<'_>) -> Result<Vec<TicketKey>, Error> {
+        let keys = keys_on_tracker(request.config, request.project, request.ticket);
+        let states = self.store.job_states(&keys).await?;
+        let live: Vec<TicketKey> = keys.into_iter().zip(states).filter_map(|(key, state)| state.map(|_| key)).collect();
+        if !live.is_empty() {
+            return Ok(live);
+        }
+        let jobs = self.store.live_jobs(request.project.tracker.platform(), request.ticket).await?;
+        let unknown =
+            jobs.into_iter().map(|(key, _)| key).filter(|key| !request.config.projects.contains_key(&key.project));
+        let unknown: Vec<TicketKey> = unknown.collect();
+        if unknown.is_empty() {
+            return Ok(unknown);
+        }
+        match request.platform.read(request.ticket).await {
+            Ok(ticket) => {
+                let shown = Lifecycle::of(&ticket.labels);
+                let is_claimed = matches!(shown, Some(Lifecycle::Enqueued | Lifecycle::InProgress));
+                Ok(if is_claimed { unknown } else { Vec::new() })
+            }
+            Err(platform::Error::NotFound { .. } | platform::Error::Moved { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A label that is taken away and comes back is a new request, also after the old one was cancelled.

@@ -23,6 +23,7 @@ pub mod github;
 pub mod gitlab;
 pub mod http;
 pub mod jira;
+mod labelling;
 mod listing;
 mod markdown;
 pub mod registry;
@@ -30,6 +31,7 @@ mod status;
 
 pub use answer::Reaction;
 pub use forge::{ChangeRequest, Creation, Forge, OpenRequest, open_forge};
+pub use labelling::Labelling;
 pub use listing::{End, Found, Page, PlannedCall, Position, Stretch, Walk, list_in_time};
 pub use status::StatusChange;
 
@@ -218,6 +220,10 @@ pub trait Platform: Send + Sync + 'static {
     /// True when this account may write to the tracker, as far as `ticket` is concerned. An error when that cannot be
     /// found out; its text names the cure.
     async fn may_write(&self, who: &Account, ticket: &str) -> Result<bool>;
+
+    /// Who most recently put one of these labels on the ticket, which carries all of them now; whoever created it for a
+    /// label that it had from the start. Bounded. `None`: the platform's history does not tell.
+    async fn who_labelled(&self, ticket: &str, labels: &[&str]) -> Result<Option<Labelling>>;
 
     /// Shows a reaction to a comment on a ticket. False: this platform has none, and something has to be said instead.
     async fn react(&self, to: &Entitled, place: (&str, &str), reaction: Reaction) -> Result<bool>;

@@ -2,6 +2,7 @@
 
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::board::NewTicket;
+use agent_smith::sim::{Fault, Match, Times};
 
 use crate::fixture::{TRACKER, run, run_with, world};
 use crate::support::redis::RedisServer;
@@ -51,6 +52,24 @@ async fn a_dry_run_says_what_it_would_claim_and_why_not_and_writes_nothing() {
     told.sort_unstable();
     asked.sort_unstable();
     assert_eq!(told, asked, "the calls are told as they are made");
+}
+
+#[tokio::test]
+async fn a_dry_run_says_whose_label_does_not_count() {
+    let (world, config) = world(&["true"]).await;
+    world.ask(TRACKER, "Fix the footer");
+    let outsider = world.board.acting_as("olaf");
+    outsider.open_ticket(TRACKER, NewTicket::titled("Please").label("agent-smith")).unwrap();
+    let ended = run(&["poll", "--dry-run", "--config", &config]).await.with(0);
+    ended.prints(&[
+        "+ #1  Fix the footer  would be claimed for fix-bug: it carries agent-smith",
+        "- #2  Please          not claimed: labelled by olaf, who may not write to the tracker",
+        "1 would be claimed; nothing was written",
+    ]);
+    // What cannot be found out now is no answer.
+    world.sim.faults().fail(Match::path("/issues/2/events"), Times::Always, Fault::status(502));
+    let ended = run(&["poll", "--dry-run", "--config", &config]).await.with(1);
+    ended.prints(&["read who labelled issue 2 of org/api", "1 would be claimed"]);
 }
 
 #[tokio::test]

@@ -58,6 +58,14 @@ async fn what_is_missing_or_too_old_is_named_with_the_cure() {
 }
 
 #[tokio::test]
+async fn what_a_shell_can_see_of_limits_is_a_note_and_nothing_that_is_missing() {
+    let folder = machine("      - run: make\n    limits: { memory_mb: 64 }\n", &[]);
+    check(folder.path()).await.with(0).prints(&["note     limits, as seen from here: for "]);
+    let folder = machine("      - run: make\n", &[]);
+    assert!(!check(folder.path()).await.with(0).out.contains("limits"), "nobody asks for any");
+}
+
+#[tokio::test]
 async fn the_pipelines_of_the_program_are_listed_and_shown_in_the_syntax_of_the_file() {
     let list = run(&["pipelines", "ls"]).await.with(0);
     let names: Vec<&str> = list.out.lines().filter_map(|line| line.split_whitespace().next()).collect();

@@ -1,6 +1,7 @@
 //! The log of a server: what it says at its start, for each job and at its end, and that it is silent otherwise.
 
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::sim::board::NewTicket;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -32,6 +33,7 @@ async fn text_tells_the_story_and_is_silent_when_nothing_happens() {
             1,
         ),
         (format!("taking up to 4 jobs at once; workspaces and run logs are in {}", world.path("data").display()), 1),
+        ("limits hold for ".into(), 1),
         (format!("listening on http://127.0.0.1:{}", server.port), 1),
         (format!("claimed github:api:{number} for fix-bug"), 1),
         (format!("running fix-bug for github:api:{number}"), 1),
@@ -82,6 +84,40 @@ async fn json_is_one_object_a_line_with_the_fields() {
     assert_eq!((&ended["span"]["ticket.id"], &ended["span"]["job.attempt"]), (&number.to_string().into(), &1.into()));
 }
 
+/// Whoever may not start runs is named once, not at each poll, and the ticket is not looked at each time either.
+#[tokio::test]
+async fn a_label_that_does_not_count_is_told_once() {
+    let (world, _config) = world(&["true"]).await;
+    let outsider = world.board.acting_as("olaf");
+    let refused = outsider.open_ticket(TRACKER, NewTicket::titled("Please").label("agent-smith")).unwrap();
+    let program = world.board.acting_as("helper[bot]");
+    let automatic = program.open_ticket(TRACKER, NewTicket::titled("Bump").label("agent-smith")).unwrap();
+    let (server, _) = after_one_ticket(&world, &[]).await;
+    let whys = ["labelled by olaf, who may not write to the tracker", "labelled by helper[bot], which is a program"];
+    for why in whys {
+        eventually("it is told", async || server.log().contains(&format!("not claimed: {why}")).then_some(())).await;
+    }
+    world.sim.faults().forget_requests();
+    polled(&world, 4).await;
+    for why in whys {
+        assert_eq!(server.log().matches(why).count(), 1, "{}", server.log());
+    }
+    let looks = |number: u64| {
+        let part = format!("/issues/{number}");
+        world.sim.faults().requests().iter().filter(|one| one.path_and_query.contains(&part)).count()
+    };
+    assert_eq!((looks(refused), looks(automatic)), (0, 0), "polls look at refused tickets again and again");
+    assert_eq!(world.ticket(TRACKER, refused).labels.iter().collect::<Vec<_>>(), ["agent-smith"]);
+
+    // A change of the list is another question, and is asked at once.
+    let listed = world.config_text(&Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["true"]) });
+    let list = "github_trigger:\n      allowed_actors: [\"helper[bot]\"]";
+    world.write_config_text(&listed.replace("github_trigger:", list));
+    world.ends(TRACKER, automatic, Lifecycle::Done).await;
+    let why = "labelled by olaf, who is not one of allowed_actors";
+    eventually("the other reason is told", async || server.log().contains(why).then_some(())).await;
+}
+
 #[tokio::test]
 async fn an_edit_is_told_by_what_it_changes() {
     let (world, _config) = world(&["true"]).await;
@@ -98,4 +134,20 @@ async fn an_edit_is_told_by_what_it_changes() {
     .await;
     world.write_config(&Settings { projects, slots: 2, ..Settings::steps(&["false"]) });
     eventually("its repair is told", async || server.log().contains("config is up again").then_some(())).await;
+}
+
+/// A limit that this machine cannot keep is told before the first run, and what it is kept for instead.
+#[tokio::test]
+async fn limits_that_cannot_be_had_are_told_at_the_start() {
+    let (world, _config) = world(&["true"]).await;
+    let settings = Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["true"]) };
+    let limits = "    limits: { cpus: 2, memory_mb: 512 }\n    timeout_seconds: 60\n";
+    world.write_config_text(&world.config_text(&settings).replace("    timeout_seconds: 60\n", limits));
+    let server = Server::start(&world.config_path(), None, world.path("log"), &["--store", "embedded"]).await;
+    eventually("the limits are told", async || server.log().contains("limits hold for ").then_some(())).await;
+    // On a machine that has delegated a control group to this test everything is kept.
+    let expected = usize::from(!server.log().contains("limits hold for a run as a whole"));
+    for told in ["limits.cpus is not kept: ", "limits.memory_mb holds for the address space of each process"] {
+        assert_eq!(server.log().matches(told).count(), expected, "{told}: {}", server.log());
+    }
 }

@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use agent_smith::config::{Action, Budget, Config, Env, Loaded, Place, Retry, Source, SourceHost, Step, parse, schema};
+use agent_smith::config::{
+    Action, Budget, Config, Env, KeepWorkspace, Limits, Loaded, Place, Retry, Source, SourceHost, Step, parse, schema,
+};
 
 fn env() -> Env {
     [("GITHUB_TOKEN", "tok"), ("ORG", "my-org"), ("PAUSE", "45"), ("POLL", "true"), ("STATE_DIRECTORY", "/state")]
@@ -213,4 +215,29 @@ fn the_schema_describes_every_key_for_an_editor() {
     assert_eq!((&pause["minimum"], &pause["default"]), (&1.into(), &60.into()));
     let words = definitions["TicketsType"].to_string();
     assert!(words.contains("\"AzureDevOps\"") && words.contains("[Gg][Ii][Tt][Hh][Uu][Bb]"), "{words}");
+}
+
+#[test]
+fn limits_of_a_pipeline_win_over_those_of_all_one_by_one() {
+    let config = clean(
+        "projects:
+  a: { tickets: { type: GitHub, url: https://github.com/o/r } }
+agent:
+  limits: { memory_mb: 4096, processes: 512 }
+pipelines:
+  own:
+    limits: { memory_mb: 1024, cpu_seconds: 60, file_size_mb: 100, cpus: 2 }
+    keep_workspace: on_failure
+    steps: [{ run: 'true' }]
+  none: { keep_workspace: always, steps: [{ run: 'true' }] }
+",
+    );
+    let of_all = Limits { memory_mb: Some(4096), processes: Some(512), ..Limits::default() };
+    let own = Limits { memory_mb: Some(1024), cpu_seconds: Some(60), file_size_mb: Some(100), cpus: Some(2), ..of_all };
+    let meant = |name: &str| (config.pipelines[name].limits, config.pipelines[name].keep_workspace);
+    assert_eq!(meant("own"), (own, KeepWorkspace::OnFailure));
+    assert_eq!(meant("none"), (of_all, KeepWorkspace::Always));
+    assert_eq!(meant("fix-bug"), (of_all, KeepWorkspace::Never), "the built-in ones too");
+    let without = clean("projects:\n  a: { tickets: { type: GitHub, url: https://github.com/o/r } }\n");
+    assert_eq!(without.pipelines["fix-bug"].limits, Limits::default());
 }

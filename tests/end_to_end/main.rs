@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attempts;
 mod commands;
 mod configuration;
 mod leaders;
@@ -14,6 +15,7 @@ mod results;
 mod runs;
 mod shared;
 mod stops;
+mod trees;
 mod trouble;
 mod wishes;
 mod withdrawals;

@@ -8,13 +8,13 @@ use agent_smith::claim::Recall;
 use agent_smith::job::{Cause, Verdict, Withdrawal};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::sim::Match;
-use agent_smith::sim::board::What;
+use agent_smith::sim::board::{NewTicket, What};
 use agent_smith::store::Withdrawn;
 use agent_smith::ticket::{PlatformKind, TicketKey};
 use tokio::time::Instant;
 
 use crate::support::process::processes_with;
-use crate::support::world::{BOUND, Settings, World, eventually};
+use crate::support::world::{BOUND, Settings, World, eventually, lifecycle};
 use crate::{Backend, Stored, on_both_stores};
 
 on_both_stores!(
@@ -28,6 +28,7 @@ on_both_stores!(
     a_later_look_finishes_what_another_process_left,
     a_label_that_comes_back_asks_again,
     a_label_that_comes_back_asks_again_without_webhooks,
+    a_job_under_a_name_that_the_file_lost_is_taken_back_too,
 );
 
 const TRACKER: &str = "org/api";
@@ -309,5 +310,46 @@ async fn a_label_that_comes_back_asks_again_without_webhooks(backend: Backend) {
     .await;
     world.board.add_label(TRACKER, number, "agent-smith").unwrap();
     world.ends(TRACKER, number, Lifecycle::Done).await;
+    assert!(app.stop().await);
+}
+
+/// A project that is renamed while it has jobs does not keep them out of reach. A number alone is no proof: the ticket of
+/// another tracker that has the same one shows no claim.
+async fn a_job_under_a_name_that_the_file_lost_is_taken_back_too(backend: Backend) {
+    let world = World::with(&[TRACKER, "org/other"]).await;
+    let go = world.path("go").display().to_string();
+    let step = format!(
+        "echo $AGENTSMITH_TICKET_ID >> {}; while [ ! -e {go} ]; do sleep 0.05; done",
+        world.path("runs").display()
+    );
+    let settings = Settings {
+        slots: 1,
+        heartbeat_ttl_seconds: 600,
+        heartbeat_renew_seconds: 250,
+        reconcile_interval_seconds: 3_600,
+        ..Settings::steps(&[&step])
+    };
+    world.write_config(&Settings { projects: world.project("before", TRACKER), ..settings.clone() });
+    let stored = backend.open();
+    let number = world.ask(TRACKER, "Runs");
+    let stranger = world.board.open_ticket("org/other", NewTicket::titled("Same number")).unwrap();
+    assert_eq!(number, stranger);
+    let app = world.start(stored.store.clone(), "one").await;
+    runs(&world, number).await;
+    let queued = world.ask(TRACKER, "Waits");
+    waits_in_queue(&stored).await;
+
+    let projects = format!("{}{}", world.project("after", TRACKER), world.project("other", "org/other"));
+    world.write_config(&Settings { projects, ..settings });
+    eventually("the new name is known", async || app.health.state_of("project:after").map(|_| ())).await;
+    let door = world.door(stored.store.clone());
+    assert_eq!(door.withdraw("other", stranger, BY_ANN).await, Withdrawn::Nothing, "it is not its job");
+    let Withdrawn::Dropped(job) = door.withdraw("after", queued, BY_ANN).await else { panic!("it waited") };
+    assert_eq!((job.key.project.as_str(), lifecycle(&world.board, TRACKER, queued)), ("before", None));
+    world.board.close(TRACKER, number).unwrap();
+    let recall = Recall::TicketChanged { by: Some("bob") };
+    assert_eq!(door.withdraw("after", number, recall).await, Withdrawn::Stopping);
+    world.shows(TRACKER, number, None).await;
+    stored.is_left_clean("before", &[number, queued]).await;
     assert!(app.stop().await);
 }

@@ -13,6 +13,7 @@ mod commands;
 mod comments;
 mod failures;
 mod house;
+mod labellers;
 mod listings;
 mod neighbours;
 mod people;

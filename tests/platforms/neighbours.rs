@@ -12,9 +12,11 @@ use crate::support::world::eventually;
 async fn house() -> House {
     let house = House::with(Rig::azure_devops().await, Backend::Embedded, "true");
     let unpolled = |name: &str| house.rig.section(name).replace("enabled: true", "enabled: false");
-    let second = unpolled("second")
-        .replace("project: My Project", "project: My Project, open_states: [New, Closed]")
-        .replace("{ agent-smith: fix-bug }", "{ review: fix-bug }\n      allowed_actors: [ada@example.invalid]");
+    let second =
+        unpolled("second").replace("project: My Project", "project: My Project, open_states: [New, Closed]").replace(
+            "{ agent-smith: fix-bug }",
+            "{ review: fix-bug }\n      allowed_actors: [ada@example.invalid, person@example.invalid]",
+        );
     let (began, go) = (house.path("began"), house.path("go"));
     let step = format!("touch {}; while [ ! -e {} ]; do sleep 0.05; done", began.display(), go.display());
     let projects = format!("{}{second}\nwebhooks: {{ allow_unsigned: true }}\n", unpolled("first"));

@@ -316,8 +316,19 @@ impl Rig {
         match self.kind {
             PlatformKind::GitHub | PlatformKind::GitLab => "/issues?",
             PlatformKind::AzureDevOps => "/workitemsbatch",
-            PlatformKind::Jira => "/search",
+            PlatformKind::Jira if self.is_data_center() => "/api/2/search",
+            PlatformKind::Jira => "/search/jql",
         }
+    }
+
+    /// What a look into the history of a ticket asks for.
+    pub(crate) fn history(&self) -> Match {
+        Match::path(match self.kind {
+            PlatformKind::GitHub => "/events",
+            PlatformKind::GitLab => "/resource_label_events",
+            PlatformKind::AzureDevOps => "/updates",
+            PlatformKind::Jira => "changelog",
+        })
     }
 
     /// Whether a request asked for a page of a listing.

@@ -11,6 +11,7 @@ mod crashes;
 mod leaders;
 mod limits;
 mod outages;
+mod stale_pushes;
 mod statuses;
 mod withdrawals;
 

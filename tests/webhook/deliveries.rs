@@ -27,6 +27,10 @@ struct Rig {
 
 impl Rig {
     async fn start(kind: PlatformKind, backend: Backend, secret: &str) -> Self {
+        Self::start_with(kind, backend, secret, jira::SimOptions::default()).await
+    }
+
+    async fn start_with(kind: PlatformKind, backend: Backend, secret: &str, site: jira::SimOptions) -> Self {
         let world = World::with(&[]).await;
         let board = world.board.clone();
         let (tracker, rule) = match kind {
@@ -36,11 +40,12 @@ impl Rig {
             PlatformKind::Jira => ("API", LabelRule::ExactCase),
         };
         board.add_tracker_with(tracker, rule).unwrap();
+        board.set_role(tracker, "jane", Role::Writer).unwrap();
         let sim = match kind {
             PlatformKind::GitHub => github::serve(board, github::SimOptions::default()).await,
             PlatformKind::GitLab => gitlab::serve(board, gitlab::SimOptions::default()).await,
             PlatformKind::AzureDevOps => azure_devops::serve(board, azure_devops::SimOptions::default()).await,
-            PlatformKind::Jira => jira::serve(board, jira::SimOptions::default()).await,
+            PlatformKind::Jira => jira::serve(board, site).await,
         }
         .unwrap();
         let (tickets, trigger, variable) = match kind {
@@ -202,6 +207,24 @@ async fn what_arrives_twice_runs_once() {
     }
 }
 
+/// A ticket that is opened again with its trigger label asks for a run, whatever the platform calls that; in Jira a
+/// workflow may do it by the status alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reopened_ticket_starts_a_run() {
+    let of_status = jira::SimOptions { resolves: false, ..jira::SimOptions::default() };
+    let usual = PlatformKind::ALL.map(|kind| (kind, jira::SimOptions::default()));
+    for (kind, site) in usual.into_iter().chain([(PlatformKind::Jira, of_status)]) {
+        let rig = Rig::start_with(kind, Backend::Embedded, SECRET, site).await;
+        let jane = rig.world.board.acting_as("jane");
+        let number = jane.open_ticket(rig.tracker, NewTicket::titled("Broken").label("agent-smith")).unwrap();
+        jane.close(rig.tracker, number).unwrap();
+        rig.sim.hooks().add(rig.hook().secret(SECRET));
+        jane.reopen(rig.tracker, number).unwrap();
+        rig.world.ends(rig.tracker, number, Lifecycle::Done).await;
+        rig.ran_once(number).await;
+    }
+}
+
 /// With the wrong secret nothing gets through, and the platforms learn it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_wrong_secret_starts_nothing() {
@@ -226,7 +249,6 @@ async fn a_command_in_a_comment_starts_one_run() {
     for kind in PlatformKind::ALL {
         let rig = Rig::start(kind, Backend::Embedded, SECRET).await;
         rig.sim.hooks().add(rig.hook().secret(SECRET));
-        rig.world.board.set_role(rig.tracker, "jane", Role::Writer).unwrap();
         let number = rig.world.board.open_ticket(rig.tracker, NewTicket::titled("Broken")).unwrap();
         // As each platform's editor writes it.
         let text = match kind {

@@ -24,8 +24,13 @@ fn comment(number: u64, id: &str, (login, kind): (&str, &str), text: &str, label
 }
 
 async fn world_with_keyword() -> World {
+    world_with("").await
+}
+
+/// The same, with more lines in the trigger section.
+async fn world_with(more: &str) -> World {
     let world = World::with(&[TRACKER]).await;
-    let projects = unpolled(&world, "api", TRACKER, "      comment_keyword: \"@smith\"\n");
+    let projects = unpolled(&world, "api", TRACKER, &format!("      comment_keyword: \"@smith\"\n{more}"));
     world.write_config(&Settings { projects, ..Settings::steps(&["true"]) });
     world.board.set_role(TRACKER, "writer", Role::Writer).unwrap();
     world.board.set_role(TRACKER, "reader", Role::Reader).unwrap();
@@ -58,15 +63,28 @@ async fn a_comment_with_the_keyword_asks_for_a_run(backend: Backend) {
     assert!(hook.app.stop().await);
 }
 
+/// I7: what our account says is our own echo, whoever typed it, unless the list names it: small teams lend us theirs.
 #[tokio::test]
-async fn our_account_may_be_a_persons_too() {
-    let world = world_with_keyword().await;
-    let stored = Backend::Embedded.open();
-    let hook = start(&world, stored.store.clone(), false).await;
-    let number = world.board.open_ticket(TRACKER, NewTicket::titled("No label")).unwrap();
-    let answer = hook.send(&comment(number, "by hand", (OURSELVES, "User"), "@smith please", &[])).await;
-    assert_eq!(answer.said(), (202, "claimed"), "{answer:?}");
-    assert!(hook.app.stop().await);
+async fn our_own_account_is_heard_only_when_it_is_listed() {
+    let everybody = "      allowed_actors: [\"*\"]\n";
+    for (more, is_heard) in [("", false), (everybody, false), ("      allowed_actors: [Smith, writer]\n", true)] {
+        let world = world_with(more).await;
+        let stored = Backend::Embedded.open();
+        let hook = start(&world, stored.store.clone(), false).await;
+        for (id, text, said) in [("word", "@smith please", "claimed"), ("command", "/agent-smith run", "claimed")] {
+            let number = world.board.open_ticket(TRACKER, NewTicket::titled("No label")).unwrap();
+            let answer = hook.send(&comment(number, id, (OURSELVES, "User"), text, &[])).await;
+            if is_heard {
+                assert_eq!(answer.said(), (202, said), "{more} {id}: {answer:?}");
+            } else {
+                assert_eq!(answer.said(), (200, "ignored"), "{more} {id}: {answer:?}");
+                assert!(answer.reason.contains("our own account"), "{more} {id}: {answer:?}");
+            }
+            let comments = world.ticket(TRACKER, number).comments;
+            assert!(is_heard || comments.is_empty(), "nobody answers our own echo: {comments:?}");
+        }
+        assert!(hook.app.stop().await);
+    }
 }
 
 #[tokio::test]
@@ -93,6 +111,32 @@ async fn lifecycle_labels_of_people_ask_and_ours_do_not() {
     for (what, issue) in [("added", added("person")), ("reset", reset("person"))] {
         let answer = hook.send(&issue.delivery(what)).await;
         assert_eq!(answer.said(), (202, "claimed"), "{what}: {answer:?}");
+    }
+    assert!(hook.app.stop().await);
+}
+
+/// The payload's sender is no evidence of who put the label there; what the platform says is.
+#[tokio::test]
+async fn a_label_counts_by_who_put_it_there() {
+    let world = one_project().await;
+    let stored = Backend::Embedded.open();
+    let hook = start(&world, stored.store.clone(), false).await;
+    let asked_by = |login: &str| {
+        let ticket = NewTicket::titled("Please").label("agent-smith");
+        world.board.acting_as(login).open_ticket(TRACKER, ticket).unwrap()
+    };
+    for (login, why) in [("olaf", "who may not write to the tracker"), ("helper[bot]", "which is a program")] {
+        let number = asked_by(login);
+        let sent = Issue { sender: "person", ..Issue::labeled(TRACKER, number, "agent-smith") }.delivery(login);
+        let answer = hook.send(&sent).await;
+        assert_eq!(answer.said(), (200, "rejected"), "{answer:?}");
+        assert!(answer.reason.contains(&format!("labelled by {login}, {why}")), "{answer:?}");
+        assert_eq!(lifecycle(&world.board, TRACKER, number), None);
+        // Somebody who may does it again: a refusal that was remembered for polls does not stand in the way.
+        world.board.remove_label(TRACKER, number, "agent-smith").unwrap();
+        world.board.add_label(TRACKER, number, "agent-smith").unwrap();
+        let answer = hook.send(&sent).await;
+        assert_eq!(answer.said(), (202, "claimed"), "sent again: {answer:?}");
     }
     assert!(hook.app.stop().await);
 }

@@ -6,8 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 use super::platforms::{BILLING, OPERATIONS, Platforms, SHOP, WEBSITE};
+use super::repositories::write_agent;
 use crate::config::{self, Env, Live};
-use crate::sim::board::{Board, NewTicket};
+use crate::sim::board::{Board, NewTicket, Role};
+
+/// Who opens and labels the tickets.
+const PERSON: &str = "jane";
 
 /// Tickets that are there when the demo begins.
 pub(super) const FIRST_TICKETS: usize = 6;
@@ -35,10 +39,15 @@ pub(super) struct Stage {
 impl Stage {
     /// Reads the configuration for the platforms.
     pub(super) fn set(board: Board, platforms: &Platforms, directory: &Path) -> anyhow::Result<Self> {
-        let text = configuration(platforms, directory);
+        let agent = directory.join("agent.sh");
+        write_agent(&agent)?;
+        let text = configuration(platforms, directory, &agent);
         let loaded = config::parse("demo", &text, &Env::from_iter(Platforms::environment()))
             .map_err(|broken| anyhow!("{broken}"))
             .context("reading the demo's own configuration")?;
+        for tracker in [SHOP, WEBSITE, BILLING, OPERATIONS] {
+            board.set_role(tracker, PERSON, Role::Writer)?;
+        }
         Ok(Self { board, config: Live::fixed(loaded.config) })
     }
 
@@ -64,31 +73,39 @@ impl Stage {
     }
 
     fn open(&self, (tracker, title, label): &(&str, &str, &str)) -> anyhow::Result<()> {
-        let people = self.board.acting_as("jane");
+        let people = self.board.acting_as(PERSON);
         people.open_ticket(tracker, NewTicket::titled(*title).body("Seen by a customer today.").label(*label))?;
         Ok(())
     }
 }
 
+/// From source to change request, with a program that plays the coding agent.
+const WHOLE_WAY: &str = "
+      - checkout: {}
+      - agent: { command: [sh, \"AGENT\"] }
+        name: agent
+      - run: sh test.sh
+        name: test
+      - commit: {}
+      - push: {}
+      - open_change_request: {}";
+/// On a machine without git.
+const WITHOUT_SOURCE: &str = "
+      - run: echo \"reading ticket $AGENTSMITH_TICKET_ID of $AGENTSMITH_PROJECT\" && cat \"$AGENTSMITH_TICKET_FILE\" && sleep 2
+      - run: echo \"fixed in attempt $AGENTSMITH_ATTEMPT\" > result.txt && cat result.txt";
+
 /// What an operator would write, with steps that take a moment so that a person can watch.
-fn configuration(platforms: &Platforms, directory: &Path) -> String {
+fn configuration(platforms: &Platforms, directory: &Path, agent: &Path) -> String {
+    let fix = match platforms.have_source() {
+        true => WHOLE_WAY.replace("AGENT", &agent.display().to_string()),
+        false => WITHOUT_SOURCE.to_owned(),
+    };
     format!(
         "projects:
 {}pipelines:
   fix-bug:
     timeout_seconds: 60
-    steps:
-      - run: echo \"reading ticket $AGENTSMITH_TICKET_ID of $AGENTSMITH_PROJECT\" && cat \"$AGENTSMITH_TICKET_FILE\" && sleep 2
-      - run: echo \"fixed in attempt $AGENTSMITH_ATTEMPT\" > result.txt && cat result.txt
-  propose-fix:
-    timeout_seconds: 60
-    steps:
-      - checkout: {{}}
-      - run: echo \"an empty cart is fine\" > cart.txt && sleep 2
-        name: fix
-      - commit: {{}}
-      - push: {{}}
-      - open_change_request: {{}}
+    steps:{fix}
   add-feature:
     timeout_seconds: 60
     steps:

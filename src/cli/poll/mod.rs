@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::open::{StoreKind, open_config, open_store};
 use super::output::Output;
 use super::{ConfigArgument, block_on, start_log, usage};
-use crate::claim::ClaimService;
+use crate::claim::{Admission, Admitted, ClaimService, Judgement, Rejection, judge};
 use crate::config::{About, Config, Env, Live, Problem, Project, hint};
 use crate::lifecycle::Lifecycle;
 use crate::platform::http::Http;
 use crate::platform::registry::Trackers;
-use crate::platform::{Listing, PlannedCall, Platform};
+use crate::platform::{self, Listing, PlannedCall, Platform};
 use crate::poll::find::find_all;
 use crate::poll::project::{Outcome, poll_to_the_end};
 use crate::telemetry::Format;
@@ -115,15 +115,23 @@ fn select(live: &Live, config: &Config, name: Option<&str>) -> Result<Vec<Arc<Pr
 /// True when every project could be asked.
 async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers, out: &mut Output) -> bool {
     let (mut all_asked, mut claimable) = (true, 0);
+    let admission = Admission::default();
     for project in projects {
-        let (calls, (candidates, failures)) = match trackers.of(project) {
+        let (mut calls, mut answers, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+        match trackers.of(project) {
             Ok(platform) => {
-                let looked = look(project, platform.as_ref()).await;
-                (calls_of(project, platform.as_ref()), looked)
+                let candidates;
+                (candidates, failures) = look(project, platform.as_ref()).await;
+                calls = calls_of(project, platform.as_ref());
+                for found in &candidates {
+                    match would(config, project, platform.as_ref(), &admission, found).await {
+                        Ok(answer) => answers.push(answer),
+                        Err(error) => failures.push(error.to_string()),
+                    }
+                }
             }
-            Err(error) => (Vec::new(), (Vec::new(), vec![error.to_string()])),
-        };
-        let answers: Vec<Answer> = candidates.iter().map(|found| Answer::would(config, project, found)).collect();
+            Err(error) => failures.push(error.to_string()),
+        }
         claimable += answers.iter().filter(|answer| answer.positive).count();
         tell(project, &calls, &answers, &failures, out);
         all_asked &= failures.is_empty();
@@ -133,6 +141,23 @@ async fn dry_run(config: &Config, projects: &[Arc<Project>], trackers: &Trackers
     }
     out.line(format_args!("{claimable} would be claimed; nothing was written"));
     all_asked
+}
+
+/// What a claim would say of a ticket, as far as reading tells.
+async fn would(
+    config: &Config,
+    project: &Project,
+    platform: &dyn Platform,
+    admission: &Admission,
+    found: &Candidate,
+) -> platform::Result<Answer> {
+    Ok(match judge(found, project, config) {
+        Judgement::Claimable(_) => match admission.of(project, platform, &found.id, &found.labels).await? {
+            Admitted::Yes => Answer::would(project, found),
+            Admitted::No(reason) => Answer::would_not(found, &Judgement::Rejected(Rejection::Actor(reason))),
+        },
+        filtered => Answer::would_not(found, &filtered),
+    })
 }
 
 /// What asks for a run, and what would keep it from being claimed: a token that may read and not label shows in no

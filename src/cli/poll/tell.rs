@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
-use crate::claim::{Claim, Judgement, judge};
+use crate::claim::{Claim, Judgement};
 use crate::cli::output::{Output, shortened};
-use crate::config::{Config, Project};
+use crate::config::Project;
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::resolve;
 use crate::platform::PlannedCall;
@@ -30,19 +30,16 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// What a poll would do with it, by what its labels say.
-    pub(super) fn would(config: &Config, project: &Project, candidate: &Candidate) -> Self {
-        match judge(candidate, project, config) {
-            Judgement::Claimable(_) => {
-                let (pipeline, label) =
-                    (resolve::pipeline_for(project, &candidate.labels), asking_label(project, &candidate.labels));
-                Self::yes(
-                    candidate,
-                    format!("would be claimed for {pipeline}: it carries {}", shortened(&label, TITLE)),
-                )
-            }
-            filtered => Self::no(candidate, refusal(&filtered)),
-        }
+    /// That a poll would claim it.
+    pub(super) fn would(project: &Project, candidate: &Candidate) -> Self {
+        let labels = &candidate.labels;
+        let (pipeline, label) = (resolve::pipeline_for(project, labels), asking_label(project, labels));
+        Self::yes(candidate, format!("would be claimed for {pipeline}: it carries {}", shortened(&label, TITLE)))
+    }
+
+    /// That a poll would not, and why.
+    pub(super) fn would_not(candidate: &Candidate, judgement: &Judgement) -> Self {
+        Self::no(candidate, refusal(judgement))
     }
 
     /// What a poll did with it.

@@ -10,6 +10,7 @@ mod checkout;
 mod coding;
 mod forge;
 mod labels;
+mod limits;
 mod pipelines;
 mod project;
 mod source;

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::project::Context;
 use super::webhooks::project_secrets;
 use super::{Spot, labels};
-use crate::config::model::{Action, Place, Tracker, Trigger};
+use crate::config::model::{ANYBODY, Action, Place, Tracker, Trigger};
 use crate::config::nearest;
 use crate::config::problem::Desk;
 use crate::config::raw;
@@ -130,7 +130,7 @@ fn allowed_actors(
         let (actor, at) = (actor.trim().to_owned(), spot.item_span(index));
         if actor.is_empty() {
             desk.error(at, "this account is empty");
-        } else if platform == PlatformKind::GitLab && !actor.bytes().all(|b| b.is_ascii_digit()) {
+        } else if actor != ANYBODY && platform == PlatformKind::GitLab && !actor.bytes().all(|b| b.is_ascii_digit()) {
             let message =
                 format!("GitLab tells accounts apart by their number; write that of `{actor}` from its profile");
             desk.error(at, message);

@@ -18,9 +18,11 @@ use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
 mod budget;
+mod limits;
 mod pipelines;
 
 pub use budget::Budget;
+pub use limits::{KeepWorkspace, Limits};
 pub use pipelines::{Action, AgentKind, AgentProgram, ChangeRequest, CodingAgent, DefaultAgent, Pipeline, Retry, Step};
 
 /// The whole file. Projects and pipelines that contain mistakes are not in it.
@@ -236,9 +238,13 @@ pub struct Trigger {
     pub done_status: Option<String>,
     /// A comment that contains this asks for a run.
     pub comment_keyword: Option<String>,
-    /// The accounts whose commands count; `None`: those who may write to the tracker.
+    /// The accounts whose labels, commands and keywords count, [`ANYBODY`] for all; `None`: those who may write to the
+    /// tracker.
     pub allowed_actors: Option<Vec<String>>,
 }
+
+/// Stands in `allowed_actors` for every account, programs included.
+pub const ANYBODY: &str = "*";
 
 impl Trigger {
     /// The trigger labels, in file order.
@@ -250,6 +256,18 @@ impl Trigger {
     pub fn takes_status(&self, status: &str) -> bool {
         let status = status.to_lowercase();
         self.statuses.is_empty() || self.statuses.iter().any(|taken| taken.to_lowercase() == status)
+    }
+
+    /// True when `allowed_actors` names the account with this identifier. The identifier alone counts: the other
+    /// names of an account are what people chose to be called.
+    pub fn lists(&self, id: &str) -> bool {
+        let named = |name: &String| !id.is_empty() && name.eq_ignore_ascii_case(id);
+        self.allowed_actors.as_ref().is_some_and(|allowed| allowed.iter().any(named))
+    }
+
+    /// True when `allowed_actors` lets everybody in.
+    pub fn lists_anybody(&self) -> bool {
+        self.lists(ANYBODY)
     }
 }
 
@@ -277,6 +295,8 @@ pub struct Agent {
     pub data_dir: PathBuf,
     /// The coding agent of every step that names none.
     pub coding: Option<DefaultAgent>,
+    /// What the programs of a run may use whose pipeline does not say it.
+    pub limits: Limits,
 }
 
 /// The queue consumer.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::Budget;
+use super::limits::{KeepWorkspace, Limits};
 use crate::config::template::{Condition, Template};
 
 /// Steps that run for a ticket.
@@ -29,6 +30,10 @@ pub struct Pipeline {
     pub concurrency: Option<NonZeroUsize>,
     /// What its runs may spend.
     pub budget: Budget,
+    /// What its programs may use, those limits included that hold for all pipelines.
+    pub limits: Limits,
+    /// When the workspace of a run stays after its end.
+    pub keep_workspace: KeepWorkspace,
     /// In order; the first failure ends the run.
     pub steps: Vec<Step>,
     /// True for a pipeline that comes with the program.
@@ -103,7 +108,7 @@ pub enum Action {
     Checkout {
         /// The branch to begin from; `None` is the repository's own.
         base: Option<String>,
-        /// What is there when the run is cancelled is committed and pushed.
+        /// What is there when the run ends without being done is committed and pushed.
         keep_work: bool,
     },
     /// Lets a coding agent work in the workspace.

@@ -15,9 +15,11 @@ use crate::config::model::SourceHost;
 use crate::ticket::PlatformKind;
 
 mod budget;
+mod limits;
 mod pipelines;
 
 pub(super) use budget::Budget;
+pub(super) use limits::{KeepWorkspace, Limits};
 pub(super) use pipelines::{
     AgentType, ChangeRequest, Checkout, CodingAgent, Commit, DefaultAgent, Pipeline, Push, Retry, Step,
 };
@@ -135,8 +137,8 @@ pub(super) struct Trigger {
     pub(super) done_status: Option<String>,
     /// A comment that contains this, by somebody who may write to the tracker, asks for a run.
     pub(super) comment_keyword: Option<String>,
-    /// The accounts whose commands in comments count, by the identifier that the platform tells accounts apart by.
-    /// Default: whoever may write to the tracker, and no bots.
+    /// The accounts that may start runs, with a label, a command or a keyword, by the identifier that the platform tells
+    /// accounts apart by; `"*"`: everybody, bots too. Default: whoever may write to the tracker, and no bots.
     pub(super) allowed_actors: Option<Vec<String>>,
     /// What deliveries of this tracker are verified with, as `${NAME}`.
     pub(super) webhook_secret: Option<String>,
@@ -179,6 +181,8 @@ pub(super) struct Agent {
     pub(super) data_dir: Option<String>,
     /// The coding agent of every `agent` step that names none, also of the built-in pipelines.
     pub(super) coding: Option<DefaultAgent>,
+    /// What the programs of a run may use; each limit of a pipeline's own wins over the one here.
+    pub(super) limits: Option<Limits>,
 }
 
 /// The queue consumer.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Budget, MAX_SECONDS};
+use super::{Budget, KeepWorkspace, Limits, MAX_SECONDS};
 use crate::job::MAX_ATTEMPTS;
 
 /// Steps that run for a ticket.
@@ -33,6 +33,11 @@ pub(in crate::config) struct Pipeline {
     pub(in crate::config) concurrency: Option<u16>,
     /// What its runs may spend. Default: no limit.
     pub(in crate::config) budget: Option<Budget>,
+    /// What the programs of a run may use. Default: agent.limits, limit by limit.
+    pub(in crate::config) limits: Option<Limits>,
+    /// When the workspace of a run stays after its end, on the machine where it ran.
+    #[serde(default)]
+    pub(in crate::config) keep_workspace: KeepWorkspace,
     /// Run in order. After one that failed only those run whose `if` asks for failure() or always().
     // More is a program, and belongs into a script. The report of a run names every step.
     #[schemars(length(min = 1, max = 100))]
@@ -106,7 +111,7 @@ pub(in crate::config) struct Step {
 pub(in crate::config) struct Checkout {
     /// The branch to begin from and to merge into. Default: the repository's own.
     pub(in crate::config) base: Option<String>,
-    /// Commit and push what is there when the run is cancelled, with a subject that begins with "wip:".
+    /// Commit and push what is there when the run ends without being done, with a subject that begins with "wip:".
     pub(in crate::config) keep_work: bool,
 }
 

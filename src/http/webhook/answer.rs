@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::limits::{REASON_CHARS, RETRY_AFTER_SECONDS};
-use crate::claim::Claim;
+use crate::claim::{Claim, Rejection};
 use crate::config::Project;
 
 /// An answer.
@@ -54,7 +54,11 @@ impl Answer {
             Claim::AlreadyClaimed(why) => {
                 Self::new(StatusCode::OK, "already_claimed", format!("ticket {ticket} of {name}: {why}"))
             }
-            Claim::Rejected(why) => Self::new(StatusCode::OK, "rejected", format!("ticket {ticket} of {name}: {why}")),
+            Claim::Rejected(why) => {
+                let rejected = Self::new(StatusCode::OK, "rejected", format!("ticket {ticket} of {name}: {why}"));
+                // Whoever may not now may later, when somebody gives them a role or lists them.
+                return if matches!(why, Rejection::Actor(_)) { rejected } else { rejected.standing() };
+            }
         }
         .standing()
     }

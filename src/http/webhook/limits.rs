@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// For the whole body. 25 MB within it are 40 Mbit/s; a delivery of a usual size arrives in one packet or two.
 pub(super) const READ_BODY: Duration = Duration::from_secs(5);
-/// After so long the delivery is answered 202 and goes on in the background: a claim is two or three calls of the
-/// platform, which takes a second for them when it is well.
+/// After so long the delivery is answered 202 and goes on in the background: a claim is three to five calls of the
+/// platform, which takes a second or two for them when it is well.
 pub(super) const TAKE_OVER: Duration = Duration::from_secs(3);
 /// Deliveries of one platform between their head and their answer. GitHub sends one for each label of a bulk edit; a
 /// claim that takes a second still lets twenty through in each.

@@ -1,8 +1,9 @@
 //! What an event asks for. Pure: the event and the projects of its tracker in, wishes out.
 //!
 //! Who calls: `handle`. What must stay true: what we wrote ourselves asks for nothing: a lifecycle label that our account
-//! set or removed, a comment with our marker. A trigger label is never ours, whoever's account put it there: small teams
-//! lend us theirs.
+//! set or removed, a comment with our marker. Nor does any other comment of our account, which `claim::standing` says,
+//! because a list may name it. A trigger label is never ours, whoever's account put it there: small teams lend us theirs,
+//! and the claim asks who did.
 
 use std::sync::Arc;
 
@@ -83,15 +84,19 @@ pub(super) fn of<'e>(event: &'e Event, projects: &[Arc<Project>], by_us: bool) -
                 let reset = labels.iter().filter_map(|label| Lifecycle::from_label(label)).any(Lifecycle::is_terminal);
                 wishes.by_label |= reset && event.actor.is_some() && !by_us && may_ask(event, projects);
             }
-            Change::StatusChanged(status) => match is_open(projects, status) {
-                Some(true) => {
-                    wishes.by_label |= may_ask(event, projects);
-                    // It may be finished for the one whose job it has.
-                    wishes.perhaps_gone |= projects.iter().any(|one| !one.tracker.counts_as_open(status));
+            Change::StatusChanged(status) => {
+                // It may have been reopened by this: not every workflow says so in another way.
+                let may_start = may_start(event, projects, status) && may_ask(event, projects) && !is_taken(event);
+                match is_open(projects, status) {
+                    Some(false) => wishes.gone = true,
+                    known => {
+                        wishes.by_label |= may_start;
+                        // It may be finished for the one whose job it has.
+                        let finished = |one: &Arc<Project>| !one.tracker.counts_as_open(status);
+                        wishes.perhaps_gone |= known.is_some() && projects.iter().any(finished);
+                    }
                 }
-                Some(false) => wishes.gone = true,
-                None => wishes.by_label |= may_start(projects, status) && may_ask(event, projects),
-            },
+            }
             Change::Assigned(account) => {
                 let named = |project: &Arc<Project>| is_assignee(project, account);
                 wishes.assigned = Some(account).filter(|_| projects.iter().any(named)).or(wishes.assigned);
@@ -148,9 +153,16 @@ fn is_open(projects: &[Arc<Project>], status: &str) -> Option<bool> {
     projects.iter().filter_map(|project| project.tracker.tells_open(status)).max()
 }
 
-/// True when the status is one that a project waits for.
-fn may_start(projects: &[Arc<Project>], status: &str) -> bool {
-    projects.iter().map(|project| &project.trigger).any(|it| !it.statuses.is_empty() && it.takes_status(status))
+/// True when the status is one in which a project's tickets may start; Pending starts in any.
+fn may_start(event: &Event, projects: &[Arc<Project>], status: &str) -> bool {
+    event.seen.labels.as_ref().is_some_and(is_pending)
+        || projects.iter().any(|project| project.trigger.takes_status(status))
+}
+
+/// True when the payload shows a ticket that waits, runs or is finished.
+fn is_taken(event: &Event) -> bool {
+    let shown = event.seen.labels.as_ref().and_then(Lifecycle::of);
+    shown.is_some_and(|state| state != Lifecycle::Pending)
 }
 
 /// True unless the payload shows that no label on the ticket asks for a run.
@@ -195,7 +207,7 @@ fn why_nothing(change: &Change, by_us: bool) -> String {
         Change::LabelsAdded(_) => "no trigger label was added".to_owned(),
         Change::LabelsRemoved(_) => "no trigger label was removed".to_owned(),
         Change::Opened | Change::Reopened | Change::Unnamed => "the ticket carries no trigger label".to_owned(),
-        Change::StatusChanged(_) => "no change to one of trigger_statuses with a trigger label".to_owned(),
+        Change::StatusChanged(_) => "no change to a status in which its labels ask for a run".to_owned(),
         Change::Assigned(_) => "the assignee is not assignee_name".to_owned(),
         Change::Commented(comment) if carries_marker(&comment.body) => "the comment is our own".to_owned(),
         Change::Commented(_) => "the comment holds neither a command nor comment_keyword".to_owned(),

@@ -24,7 +24,9 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
+use crate::platform::{
+    Access, Comment, Error, Labelling, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: Microsoft, "Rate and usage limits": first answers are delayed and name a wait, then they are 429 with
@@ -279,6 +281,11 @@ impl AzureDevOps {
         all.insert(id, seen);
     }
 
+    /// The revision in which a work item was last seen; it stays known.
+    pub(super) fn known_revision(&self, id: u64) -> Option<u64> {
+        lock(&self.seen).get(&id).map(|seen| seen.rev)
+    }
+
     /// What was last seen of a work item; it is forgotten with this.
     pub(super) fn last_seen(&self, id: u64) -> Option<Seen> {
         lock(&self.seen).remove(&id)
@@ -338,6 +345,10 @@ impl Platform for AzureDevOps {
 
     async fn may_write(&self, who: &Account, _ticket: &str) -> Result<bool> {
         Err(self.cannot_tell_who_may_write(who))
+    }
+
+    async fn who_labelled(&self, ticket: &str, labels: &[&str]) -> Result<Option<Labelling>> {
+        self.latest_labelling(ticket, labels).await
     }
 
     async fn react(&self, _to: &Entitled, _place: (&str, &str), _reaction: Reaction) -> Result<bool> {

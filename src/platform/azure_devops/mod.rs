@@ -33,6 +33,7 @@ mod status;
 mod tags;
 mod transition;
 mod versions;
+mod who_labelled;
 mod wiql;
 
 pub use change_request::AzureRepos;

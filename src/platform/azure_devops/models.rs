@@ -143,20 +143,43 @@ pub(super) struct Updates {
 pub(super) struct Update {
     #[serde(default)]
     pub(super) fields: Option<Changes>,
+    #[serde(rename = "revisedBy", default)]
+    pub(super) revised_by: Option<Identity>,
 }
 
-/// What changed: here only the comment that was written.
+/// What changed: the comment that was written, and the tags.
 #[derive(Debug, Deserialize)]
 pub(super) struct Changes {
     #[serde(rename = "System.History", default)]
     pub(super) history: Option<Change>,
+    #[serde(rename = "System.Tags", default)]
+    pub(super) tags: Option<Change>,
 }
 
 /// The change of one field.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Change {
-    #[serde(rename = "newValue", default)]
+    #[serde(default)]
+    pub(super) old_value: Option<String>,
+    #[serde(default)]
     pub(super) new_value: Option<String>,
+}
+
+/// Somebody.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Identity {
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    /// An e-mail address in the cloud, `DOMAIN\user` on a server.
+    #[serde(default)]
+    pub(super) unique_name: Option<String>,
+    #[serde(default)]
+    pub(super) display_name: Option<String>,
+    /// Kind of account, a dot, and a name of Azure DevOps' own. Old servers have none.
+    #[serde(default)]
+    pub(super) descriptor: Option<String>,
 }
 
 /// What an error answer says, as far as it says anything.

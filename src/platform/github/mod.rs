@@ -23,5 +23,6 @@ mod pages;
 mod read;
 mod refusal;
 mod status;
+mod who_labelled;
 
 pub use client::GitHub;

@@ -73,6 +73,31 @@ impl Login {
     }
 }
 
+/// Something that happened to an issue. Identifiers rise.
+#[derive(Debug, Deserialize)]
+pub(super) struct IssueEvent {
+    pub(super) id: u64,
+    pub(super) event: String,
+    #[serde(default)]
+    pub(super) actor: Option<Login>,
+    /// Of `labeled` and `unlabeled`.
+    #[serde(default)]
+    pub(super) label: Option<EventLabel>,
+}
+
+/// The label that came or went.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventLabel {
+    pub(super) name: String,
+}
+
+/// An issue of which only its author matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct Authored {
+    #[serde(default)]
+    pub(super) user: Option<Login>,
+}
+
 /// What somebody may do in a repository.
 #[derive(Debug, Deserialize)]
 pub(super) struct Role {

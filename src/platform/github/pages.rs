@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use url::Url;
 
-use crate::platform::http::{Answer, next_link};
+use crate::platform::http::{Answer, link_to};
 use crate::platform::{Found, Result};
 
 /// Elements per page, the most that GitHub gives.
@@ -96,11 +96,19 @@ impl PageCache {
 /// # Errors
 /// `Malformed` when there is a `next` link and it is no URL.
 pub(super) fn next_page(what: &str, base: &Url, answer: &Answer) -> Result<Option<String>> {
+    linked_page(what, "next", base, answer)
+}
+
+/// The same for another relation: `prev`, or `last` where pages are counted.
+///
+/// # Errors
+/// As [`next_page`].
+pub(super) fn linked_page(what: &str, relation: &str, base: &Url, answer: &Answer) -> Result<Option<String>> {
     let path_of = |url: Url| {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         format!("{}{query}", url.path())
     };
-    Ok(next_link(what, base, answer)?.map(path_of))
+    Ok(link_to(what, relation, base, answer)?.map(path_of))
 }
 
 #[cfg(test)]

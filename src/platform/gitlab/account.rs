@@ -1,4 +1,4 @@
-//! Who the token is, who may write to the project, and reactions to comments.
+//! Who the token is, which accounts are programs, who may write to the project, and reactions to comments.
 //!
 //! Who calls: `Platform::me`, `Platform::may_write`, `Platform::react`. What must stay true: what GitLab did not say is
 //! an error and never a yes.
@@ -70,4 +70,15 @@ impl GitLab {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The user names that GitLab gives to the accounts behind project tokens, group tokens and service accounts:
+/// `project_42_bot_9d01…`, `group_7_bot1`, `service_account_group_345_…`.
+pub fn is_program(username: &str) -> bool {
+    let numbered = |prefix: &str| {
+        let rest = username.strip_prefix(prefix).unwrap_or_default();
+        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        after.len() < rest.len() && after.starts_with("_bot")
+    };
+    numbered("project_") || numbered("group_") || username.starts_with("service_account_")
 }

@@ -21,7 +21,9 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
+use crate::platform::{
+    Access, Comment, Error, Labelling, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// Source: GitLab, "User and IP rate limits": over a limit the answer is 429. An address that is blocked, after too
@@ -195,6 +197,10 @@ impl Platform for GitLab {
 
     async fn may_write(&self, who: &Account, _ticket: &str) -> Result<bool> {
         self.role_allows_writing(who).await
+    }
+
+    async fn who_labelled(&self, ticket: &str, labels: &[&str]) -> Result<Option<Labelling>> {
+        self.latest_labelling(ticket, labels).await
     }
 
     async fn react(&self, _to: &Entitled, (ticket, comment): (&str, &str), reaction: Reaction) -> Result<bool> {

@@ -29,5 +29,7 @@ mod refusal;
 mod session;
 mod spellings;
 mod status;
+mod who_labelled;
 
+pub use account::is_program;
 pub use client::GitLab;

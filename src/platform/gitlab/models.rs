@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::account::is_program;
 use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
 use crate::ticket::Account;
@@ -62,8 +63,29 @@ pub(super) struct User {
 
 impl User {
     pub(super) fn account(self) -> Account {
-        Account { id: self.id.to_string(), names: vec![self.username, self.name], is_bot: self.bot }
+        let is_bot = self.bot || is_program(&self.username);
+        Account { id: self.id.to_string(), names: vec![self.username, self.name], is_bot }
     }
+}
+
+/// That a label came or went. Identifiers rise.
+#[derive(Debug, Deserialize)]
+pub(super) struct LabelEvent {
+    pub(super) id: u64,
+    /// `add` or `remove`.
+    pub(super) action: String,
+    #[serde(default)]
+    pub(super) user: Option<User>,
+    /// Null for a label that was deleted meanwhile.
+    #[serde(default)]
+    pub(super) label: Option<Label>,
+}
+
+/// An issue of which only its author matters.
+#[derive(Debug, Deserialize)]
+pub(super) struct Authored {
+    #[serde(default)]
+    pub(super) author: Option<User>,
 }
 
 /// Somebody with a role in a project.

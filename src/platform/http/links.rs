@@ -13,22 +13,30 @@ use crate::platform::{Error, Result};
 /// # Errors
 /// `Malformed` when there is a `next` link and it is no URL.
 pub(in crate::platform) fn next_link(what: &str, base: &Url, answer: &Answer) -> Result<Option<Url>> {
-    let malformed = |detail: &str| Error::Malformed { what: what.to_owned(), detail: detail.to_owned() };
+    link_to(what, "next", base, answer)
+}
+
+/// The same for another relation, such as `last`.
+///
+/// # Errors
+/// As [`next_link`].
+pub(in crate::platform) fn link_to(what: &str, relation: &str, base: &Url, answer: &Answer) -> Result<Option<Url>> {
+    let malformed = |detail: String| Error::Malformed { what: what.to_owned(), detail };
     for value in answer.headers.get_all("link") {
-        let value = value.to_str().map_err(|_| malformed("a link header that is not text"))?;
-        let Some(target) = next_target(value) else { continue };
-        return base.join(target).map(Some).map_err(|_| malformed("a next link that is no URL"));
+        let value = value.to_str().map_err(|_| malformed("a link header that is not text".to_owned()))?;
+        let Some(target) = target_of(value, relation) else { continue };
+        return base.join(target).map(Some).map_err(|_| malformed(format!("a {relation} link that is no URL")));
     }
     Ok(None)
 }
 
-/// The target of `rel="next"` in a `Link` header. Targets are in angle brackets and may contain commas.
-fn next_target(value: &str) -> Option<&str> {
+/// The target of a relation in a `Link` header. Targets are in angle brackets and may contain commas.
+fn target_of<'a>(value: &'a str, wanted: &str) -> Option<&'a str> {
     value.split('<').skip(1).find_map(|link| {
         let (target, parameters) = link.split_once('>')?;
         let mut parameters = parameters.split([';', ',']).filter_map(|parameter| parameter.split_once('='));
         let (_, relation) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"))?;
         let mut relations = relation.trim().trim_matches('"').split_ascii_whitespace();
-        relations.any(|relation| relation.eq_ignore_ascii_case("next")).then_some(target)
+        relations.any(|relation| relation.eq_ignore_ascii_case(wanted)).then_some(target)
     })
 }

@@ -35,4 +35,4 @@ pub use settings::Settings;
 pub(in crate::platform) use answer::Answer;
 pub(in crate::platform) use call::{Call, Channel, Repeat};
 pub(in crate::platform) use limits::Dialect;
-pub(in crate::platform) use links::next_link;
+pub(in crate::platform) use links::{link_to, next_link};

@@ -62,13 +62,16 @@ impl Jira {
 
 impl User {
     fn account(self, what: &str) -> Result<Account> {
+        let nameless = || Error::Malformed { what: what.to_owned(), detail: "a user without a name".to_owned() };
+        self.known().ok_or_else(nameless)
+    }
+
+    /// The account, unless nothing says who it is.
+    pub(super) fn known(self) -> Option<Account> {
         let is_bot = self.account_type.as_deref() == Some("app");
         let names = [self.account_id, self.name, self.key, self.display_name, self.email_address];
         let mut names = names.into_iter().flatten().filter(|name| !name.is_empty());
-        let Some(id) = names.next() else {
-            return Err(Error::Malformed { what: what.to_owned(), detail: "a user without a name".to_owned() });
-        };
-        Ok(Account { id, names: names.collect(), is_bot })
+        Some(Account { id: names.next()?, names: names.collect(), is_bot })
     }
 
     fn is(&self, id: &str) -> bool {

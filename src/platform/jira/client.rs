@@ -22,7 +22,9 @@ use crate::job::{Entitled, WriteRight};
 use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
-use crate::platform::{Access, Comment, Error, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange};
+use crate::platform::{
+    Access, Comment, Error, Labelling, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+};
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
 /// What `RateLimit-Reason` says of the limit on writes to one issue. Source: Atlassian, "Rate limiting".
@@ -276,6 +278,10 @@ impl Platform for Jira {
 
     async fn may_write(&self, who: &Account, ticket: &str) -> Result<bool> {
         self.may_edit(who, ticket).await
+    }
+
+    async fn who_labelled(&self, ticket: &str, labels: &[&str]) -> Result<Option<Labelling>> {
+        self.latest_labelling(ticket, labels).await
     }
 
     async fn react(&self, _to: &Entitled, _place: (&str, &str), _reaction: Reaction) -> Result<bool> {

@@ -39,6 +39,7 @@ mod refusal;
 mod sayings;
 mod status;
 mod turns;
+mod who_labelled;
 mod wiki;
 mod write;
 

@@ -11,7 +11,7 @@ use crate::platform::http::Answer;
 use crate::platform::{Error, Result};
 
 /// Somebody with an account. Cloud tells accounts apart by `accountId`, Data Center by `name`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct User {
     #[serde(default)]
@@ -118,6 +118,63 @@ pub(super) struct CommentPage {
 pub(super) struct Comment {
     #[serde(default)]
     pub(super) body: Value,
+}
+
+/// A page of the changes of an issue in version 3.
+#[derive(Debug, Deserialize)]
+pub(super) struct ChangelogPage {
+    #[serde(default)]
+    pub(super) values: Vec<History>,
+    #[serde(default)]
+    pub(super) total: usize,
+}
+
+/// An issue of which its creator and, in version 2, its changes were asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct IssueHistory {
+    pub(super) key: String,
+    pub(super) fields: CreatorField,
+    #[serde(default)]
+    pub(super) changelog: Option<Changelog>,
+}
+
+/// Who created an issue.
+#[derive(Debug, Deserialize)]
+pub(super) struct CreatorField {
+    #[serde(default)]
+    pub(super) creator: Option<User>,
+}
+
+/// All changes of an issue in version 2.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Changelog {
+    #[serde(default)]
+    pub(super) histories: Vec<History>,
+}
+
+/// What somebody changed in one go.
+#[derive(Debug, Deserialize)]
+pub(super) struct History {
+    #[serde(default)]
+    pub(super) author: Option<User>,
+    #[serde(default)]
+    pub(super) items: Vec<HistoryItem>,
+}
+
+/// The change of one field, as people see it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HistoryItem {
+    #[serde(default)]
+    pub(super) field: Option<String>,
+    /// Cloud alone names the field so.
+    #[serde(default)]
+    pub(super) field_id: Option<String>,
+    /// A text for every field that matters; those of extensions may hold anything.
+    #[serde(default)]
+    pub(super) from_string: Value,
+    #[serde(default)]
+    pub(super) to_string: Value,
 }
 
 /// What the token may do, by the key of the permission.

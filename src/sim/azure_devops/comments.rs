@@ -1,7 +1,7 @@
-//! Comments on work items, and the history that they leave.
+//! Comments on work items.
 //!
 //! Comments want a preview version also where everything else is released; before 5.1 they could not be written.
-//! Source: Microsoft, "Comments - Add", "Comments - Get Comments", "Updates - List".
+//! Source: Microsoft, "Comments - Add", "Comments - Get Comments".
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use super::located::Located;
 use super::problem::Problem;
 
 /// Comments on a page when nothing else is asked for, and the most.
-const MAX_PAGE: usize = 200;
+pub(super) const MAX_PAGE: usize = 200;
 /// The first version in which comments can be written.
 const FIRST: (u32, u32) = (5, 1);
 
@@ -81,31 +81,8 @@ pub(super) async fn write(at: Located, Query(params): Params, Json(body): Json<V
     Ok(Json(json::comment(&comment, &ticket, &at)).into_response())
 }
 
-/// What happened, as far as it is about comments: `System.History` holds each one.
-pub(super) async fn updates(at: Located, Query(params): Params) -> Result<Response, Problem> {
-    let ticket = at.ticket()?;
-    let size = number(&params, "$top")?.unwrap_or(MAX_PAGE).min(MAX_PAGE);
-    let start = number(&params, "$skip")?.unwrap_or(0);
-    let page: Vec<Value> = ticket
-        .comments
-        .iter()
-        .enumerate()
-        .skip(start)
-        .take(size)
-        .map(|(index, comment)| {
-            json!({
-                "id": index + 1,
-                "workItemId": ticket.number,
-                "rev": index + 1,
-                "fields": { "System.History": { "newValue": comment.body } },
-                "url": format!("{}/updates/{}", item_url(&at, ticket.number), index + 1),
-            })
-        })
-        .collect();
-    Ok(Json(json!({ "count": page.len(), "value": page })).into_response())
-}
-
-fn number(params: &HashMap<String, String>, name: &str) -> Result<Option<usize>, Problem> {
+/// A parameter that is a number.
+pub(super) fn number(params: &HashMap<String, String>, name: &str) -> Result<Option<usize>, Problem> {
     let parse = |text: &String| {
         text.parse().map_err(|_| Problem::bad_request("VssPropertyValidationException", format!("{name} is no number")))
     };

@@ -26,7 +26,8 @@ pub(super) fn identity(name: &str, collection: &str) -> Value {
         "id": guid(number_of(name)),
         "uniqueName": format!("{name}@example.invalid"),
         "imageUrl": format!("{collection}/_apis/GraphProfile/MemberAvatars/{name}"),
-        "descriptor": format!("aad.{name}"),
+        // Build services and the like are programs.
+        "descriptor": format!("{}.{name}", if name.ends_with("[bot]") { "svc" } else { "aad" }),
     })
 }
 

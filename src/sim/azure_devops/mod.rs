@@ -33,6 +33,7 @@ mod pulls;
 mod query;
 mod routes;
 mod tags;
+mod updates;
 mod wiql;
 
 pub use guard::SignIn;

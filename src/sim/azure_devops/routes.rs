@@ -12,7 +12,7 @@ use super::face::Face;
 use super::guard::{SignIn, guard};
 use super::hooks::dialect;
 use super::problem::Problem;
-use super::{comments, items, patch, projects, pulls, query};
+use super::{comments, items, patch, projects, pulls, query, updates};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::git::Repositories;
@@ -171,7 +171,7 @@ fn api() -> Router<Face> {
         routes = routes
             .route(&format!("/{{owner}}/_apis/wit/{name}/{{number}}"), get(items::read_anywhere))
             .route(&format!("{project}/{name}/{{number}}"), get(items::read).patch(patch::update))
-            .route(&format!("{project}/{name}/{{number}}/updates"), get(comments::updates))
+            .route(&format!("{project}/{name}/{{number}}/updates"), get(updates::list))
             .route(&format!("{project}/{name}/{{number}}/comments"), get(comments::list).post(comments::write));
     }
     routes.method_not_allowed_fallback(async || Problem::no_route())

@@ -15,8 +15,8 @@ use super::query::{Page, Query};
 use super::state::State;
 use super::writes::{Edit, Writer};
 
-/// Who acts when nobody else was named.
-const PERSON: &str = "person";
+/// Who acts when nobody else was named: somebody who may write to every tracker.
+pub(super) const PERSON: &str = "person";
 
 /// Trackers with their tickets. A clone is the same board.
 #[derive(Debug, Clone)]
@@ -366,9 +366,18 @@ impl Board {
 
     /// What happened to one ticket, oldest first.
     pub fn history_of(&self, tracker: &str, number: u64) -> Vec<Event> {
-        let mut events = self.history(tracker);
-        events.retain(|event| event.ticket == Some(number));
-        events
+        let state = self.lock();
+        let Ok(tracker) = state.tracker(tracker) else { return Vec::new() };
+        tracker.history.iter().filter(|event| event.ticket == Some(number)).cloned().collect()
+    }
+
+    /// Forgets what happened in the tracker, as if its tickets had been brought from elsewhere as they are.
+    ///
+    /// # Errors
+    /// When there is no such tracker.
+    pub fn forget_history(&self, tracker: &str) -> Result<(), BoardError> {
+        self.lock().tracker_mut(tracker)?.history.clear();
+        Ok(())
     }
 
     /// A panic inside the mutex is a bug of ours; what it guards is still the best there is to look at.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::handle::PERSON;
 use super::happening::{Happening, Told};
 use super::members::{Reaction, Role};
 use super::model::{
@@ -180,7 +181,7 @@ impl State {
             slots: BTreeMap::new(),
             frozen: None,
             history: VecDeque::new(),
-            members: BTreeMap::new(),
+            members: BTreeMap::from([(PERSON.to_owned(), Role::Writer)]),
             reactions: Vec::new(),
             created_at: Utc::now(),
         };

@@ -95,6 +95,11 @@ impl Params {
     ///
     /// `path` is absolute; `next` is the cursor behind this page, or `None` with `more` where pages are counted.
     pub(super) fn answer(&self, items: Value, path: &str, next: Option<Cursor>, more: bool) -> Response {
+        self.answer_of(items, path, next, more, None)
+    }
+
+    /// The same where pages are counted, and so the last one is known.
+    fn answer_of(&self, items: Value, path: &str, next: Option<Cursor>, more: bool, last: Option<usize>) -> Response {
         let page = self.page();
         let mut links = Vec::new();
         // Backwards comes first, as on GitHub: whoever takes the first link without reading `rel` walks in circles.
@@ -103,6 +108,9 @@ impl Params {
         }
         if more {
             links.push(format!("<{}>; rel=\"next\"", self.url(path, page + 1, next)));
+        }
+        if let Some(last) = last.filter(|last| page < *last) {
+            links.push(format!("<{}>; rel=\"last\"", self.url(path, last, None)));
         }
         if page > 1 {
             links.push(format!("<{}>; rel=\"first\"", self.url(path, 1, None)));
@@ -121,7 +129,7 @@ impl Params {
         let start = (self.page() - 1).saturating_mul(self.per_page()).min(all.len());
         let end = (start + self.per_page()).min(all.len());
         let items: Value = all[start..end].iter().map(render).collect();
-        self.answer(items, path, None, end < all.len())
+        self.answer_of(items, path, None, end < all.len(), Some(all.len().div_ceil(self.per_page())))
     }
 }
 

@@ -7,7 +7,7 @@
 //! ```text
 //! guard      what every call passes: user agent, version, credentials, quota, conditions, ETag
 //! located    owner/repository or id in the path -> tracker, or 404, 301, 307
-//! issues · labels · comments · repository · account    the operations
+//! issues · labels · comments · events · repository · account    the operations
 //! hooks      the deliveries of webhooks
 //! listing · body    query parameters, Link headers, request bodies
 //! face       what all of them share
@@ -17,6 +17,7 @@
 mod account;
 mod body;
 mod comments;
+mod events;
 mod face;
 mod guard;
 mod hooks;

@@ -11,7 +11,7 @@ use super::face::Face;
 use super::guard::guard;
 use super::hooks::dialect;
 use super::problem::Problem;
-use super::{account, comments, issues, labels, pulls, repository};
+use super::{account, comments, events, issues, labels, pulls, repository};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::git::Repositories;
@@ -116,6 +116,7 @@ fn api() -> Router<Face> {
             )
             .route(&format!("{repo}/issues/{{number}}/labels/{{name}}"), delete(labels::remove))
             .route(&format!("{repo}/issues/{{number}}/comments"), get(comments::list).post(comments::write))
+            .route(&format!("{repo}/issues/{{number}}/events"), get(events::list))
             .route(&format!("{repo}/issues/comments/{{comment}}/reactions"), post(comments::react))
             .route(&format!("{repo}/collaborators/{{login}}/permission"), get(account::permission))
             .route(&format!("{repo}/pulls"), get(pulls::list).post(pulls::open))

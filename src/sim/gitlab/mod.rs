@@ -8,7 +8,7 @@
 //! ```text
 //! guard      what every call passes: credentials in both schemes, limits, scope of the token
 //! located    project id or encoded path -> tracker, or 404, 301, 405
-//! issues · labels · notes · project    the operations        orders    quick actions in notes
+//! issues · labels · label_events · notes · project    the operations        orders    quick actions in notes
 //! hooks      the deliveries of webhooks       hook_parts    their shapes
 //! listing · fields    query parameters, pages by number and by cursor, request bodies
 //! face       what all of them share
@@ -22,6 +22,7 @@ mod hook_parts;
 mod hooks;
 mod issues;
 mod json;
+mod label_events;
 mod labels;
 mod listing;
 mod located;

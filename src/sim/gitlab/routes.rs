@@ -10,7 +10,7 @@ use super::face::{Face, SimOptions};
 use super::guard::guard;
 use super::hooks::dialect;
 use super::problem::Problem;
-use super::{issues, labels, merges, notes, project};
+use super::{issues, label_events, labels, merges, notes, project};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::git::Repositories;
@@ -71,6 +71,7 @@ fn api() -> Router<Face> {
         .route("/projects/{id}/issues/{iid}", get(issues::read).put(issues::edit))
         .route("/projects/{id}/issues/{iid}/notes", get(notes::list).post(notes::write))
         .route("/projects/{id}/issues/{iid}/notes/{note}/award_emoji", post(notes::award))
+        .route("/projects/{id}/issues/{iid}/resource_label_events", get(label_events::list))
         .route("/projects/{id}/merge_requests", get(merges::list).post(merges::open))
         .route("/projects/{id}/merge_requests/{iid}", get(merges::read).put(merges::edit))
         .route("/projects/{id}/members/all/{user}", get(project::member))

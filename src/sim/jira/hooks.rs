@@ -158,7 +158,8 @@ impl Event<'_> {
                 true => [(done, to_do), (resolved, none)],
                 false => [(to_do, done), (none, resolved)],
             };
-            for (field, (from, to)) in [("resolution", resolution), ("status", status)] {
+            let resolution = self.face.options.resolves.then_some(("resolution", resolution));
+            for (field, (from, to)) in resolution.into_iter().chain([("status", status)]) {
                 add(field, ([from.0, to.0], [from.1, to.1]));
             }
         }

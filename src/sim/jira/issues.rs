@@ -11,6 +11,7 @@ use http::StatusCode;
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::changelog;
 use super::document;
 use super::json::{self, Wanted};
 use super::located::Located;
@@ -20,7 +21,13 @@ use crate::sim::board::Edit;
 pub(super) async fn read(at: Located, RawQuery(query): RawQuery) -> Response {
     let wanted = parameter(query.as_deref(), "fields").map(|names| Wanted::split(&names)).unwrap_or_default();
     let wanted = Wanted::new(wanted, "*all");
-    Json(json::issue(&at.tracker, &at.ticket, &wanted, (&at.caller, &at.face))).into_response()
+    let mut issue = json::issue(&at.tracker, &at.ticket, &wanted, (&at.caller, &at.face));
+    if parameter(query.as_deref(), "expand")
+        .is_some_and(|names| Wanted::split(&names).contains(&"changelog".to_owned()))
+    {
+        issue["changelog"] = changelog::whole(&at);
+    }
+    Json(issue).into_response()
 }
 
 pub(super) async fn edit(at: Located, RawQuery(query): RawQuery, body: Bytes) -> Result<Response, Problem> {

@@ -42,7 +42,7 @@ pub(super) fn user(login: &str, caller: &Caller, face: &Face) -> Value {
         Deployment::Cloud => {
             user["self"] = json!(format!("{}/user?accountId=sim-{login}", caller.api));
             user["accountId"] = json!(format!("sim-{login}"));
-            user["accountType"] = json!("atlassian");
+            user["accountType"] = json!(if login.ends_with("[bot]") { "app" } else { "atlassian" });
         }
         Deployment::DataCenter => {
             user["self"] = json!(format!("{}/user?username={login}", caller.api));

@@ -7,7 +7,7 @@
 //! ```text
 //! guard      what every call passes: credentials (a wrong token makes a stranger, not an error), quota, XSRF
 //! located    key in the path -> project and issue, or 404; a moved issue answers under its new key
-//! search · issues · comments · account    the operations
+//! search · issues · comments · changelog · account    the operations
 //! hooks      the deliveries of webhooks
 //! jql        the part of the query language that is needed, and its refusals
 //! document   trees of nodes (ADF): checked, made from text, read as text
@@ -17,6 +17,7 @@
 //! ```
 
 mod account;
+mod changelog;
 mod comments;
 mod document;
 mod face;

@@ -32,6 +32,8 @@ pub struct SimOptions {
     pub quota_window: Duration,
     /// The field Labels is on the edit screen of every project.
     pub labels_on_screen: bool,
+    /// The workflow sets a resolution when an issue is done and clears it when it is reopened; else its status alone tells.
+    pub resolves: bool,
     /// The account of the token administers every project, and so may ask what others may do.
     pub administers: bool,
     /// Strangers whose token was wrong are told so in the header `X-Seraph-LoginReason`, which not every site does.
@@ -51,6 +53,7 @@ impl Default for SimOptions {
             quota: None,
             quota_window: Duration::from_secs(3_600),
             labels_on_screen: true,
+            resolves: true,
             administers: true,
             tells_failed_login: false,
         }

@@ -12,7 +12,7 @@ use super::guard::guard;
 use super::hooks::dialect;
 use super::options::{Deployment, SimOptions};
 use super::problem::Problem;
-use super::{account, comments, issues, search, transitions};
+use super::{account, changelog, comments, issues, search, transitions};
 use crate::sim::board::Board;
 use crate::sim::faults::Faults;
 use crate::sim::hooks::Hooks;
@@ -79,6 +79,7 @@ fn api(face: Face) -> Router {
             .route("/issue/{issue}/comment", get(comments::list).post(comments::write));
         routes = match is_cloud {
             true => routes
+                .route("/issue/{issue}/changelog", get(changelog::list))
                 .route("/search/jql", post(search::by_token).get(search::by_token_in_query))
                 .route("/search", post(search::removed).get(search::removed)),
             false => routes.route("/search", post(search::counted)),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::json::{account, id_header, label_changes, need, parse, web_url, word};
 use crate::http::webhook::event::{Change, CommentSeen, Event, Reading, Seen, TrackerNamed, Unreadable};
+use crate::platform::gitlab::is_program;
 use crate::ticket::Account;
 
 #[derive(Deserialize)]
@@ -199,18 +200,7 @@ impl LabelChange {
 
 impl User {
     fn account(self) -> Option<Account> {
-        let is_bot = self.username.as_deref().is_some_and(is_bot);
+        let is_bot = self.username.as_deref().is_some_and(is_program);
         account([self.id.map(|id| id.to_string())], [self.username, self.name], is_bot)
     }
-}
-
-/// The user names that GitLab gives to the accounts behind project tokens, group tokens and service accounts:
-/// `project_42_bot_9d01…`, `group_7_bot1`, `service_account_group_345_…`.
-fn is_bot(username: &str) -> bool {
-    let numbered = |prefix: &str| {
-        let rest = username.strip_prefix(prefix).unwrap_or_default();
-        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        after.len() < rest.len() && after.starts_with("_bot")
-    };
-    numbered("project_") || numbered("group_") || username.starts_with("service_account_")
 }

@@ -107,7 +107,7 @@ fn a_closed_ticket_starts_nothing() {
 fn a_status_counts_where_the_file_names_some() {
     let changed = |status: &str| event(Change::StatusChanged(status.to_owned()), Some(&["go"]));
     let any = projects(JIRA, TRIGGER);
-    assert_eq!(wish(&changed("Ready"), &any, false), "");
+    assert_eq!(wish(&changed("Ready"), &any, false), "start", "it may have been reopened; the ticket says");
     let some = projects(JIRA, &format!("{TRIGGER}, trigger_statuses: [Ready]"));
     assert_eq!(wish(&changed("ready"), &some, false), "start");
     assert_eq!(wish(&changed("Waiting"), &some, false), "");
@@ -118,6 +118,24 @@ fn a_status_counts_where_the_file_names_some() {
     let mut labelled = event(added("go"), Some(&["go"]));
     labelled.seen.status = Some("Resolved".to_owned());
     assert_eq!(wish(&labelled, &azure, false), "");
+}
+
+/// A ticket that is moved along while it waits, runs or is finished costs not even a look at it.
+#[test]
+fn a_status_starts_nothing_on_a_ticket_that_shows_a_claim_or_does_not_ask() {
+    for (projects, status) in [(projects(JIRA, TRIGGER), "Ready"), (projects(AZURE, TRIGGER), "Active")] {
+        let changed = |labels: Option<&[&str]>| event(Change::StatusChanged(status.to_owned()), labels);
+        let taken = ["enqueued", "in-progress", "done", "failed"].map(|state| format!("agent-smith:{state}"));
+        for taken in &taken {
+            assert_eq!(wish(&changed(Some(&["go", taken])), &projects, false), "", "{status} {taken}");
+        }
+        assert_eq!(wish(&changed(Some(&["bug"])), &projects, false), "", "{status}");
+        assert_eq!(wish(&changed(Some(&["agent-smith:pending"])), &projects, false), "start", "{status}");
+        assert_eq!(wish(&changed(None), &projects, false), "start", "{status}: the ticket has to be read");
+        let mut closed = changed(Some(&["go"]));
+        closed.seen.open = Some(false);
+        assert_eq!(wish(&closed, &projects, false), "", "{status}");
+    }
 }
 
 #[test]
