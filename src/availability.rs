@@ -30,7 +30,7 @@ pub struct Availability {
     subsystem: &'static str,
     retry_ceiling: Duration,
     up: watch::Sender<bool>,
-    malformed: Arc<Mutex<String>>,
+    told: Arc<Mutex<String>>,
 }
 
 impl Availability {
@@ -38,7 +38,7 @@ impl Availability {
     /// between two probes of a store that is away.
     pub fn new(store: Arc<dyn Store>, health: Health, retry_ceiling: Duration) -> Self {
         let subsystem = if store.kind() == "redis" { "redis" } else { "store" };
-        Self { store, health, subsystem, retry_ceiling, up: watch::Sender::new(true), malformed: Arc::default() }
+        Self { store, health, subsystem, retry_ceiling, up: watch::Sender::new(true), told: Arc::default() }
     }
 
     /// The store's name on `/health`.
@@ -51,11 +51,17 @@ impl Availability {
     pub fn report(&self, error: &Error) {
         match error {
             Error::Unavailable(reason) => self.set_down(reason),
-            Error::Malformed(_) => {
+            Error::Malformed(_) | Error::Full(_) => {
                 let text = error.to_string();
-                let mut last = self.malformed.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut last = self.told.lock().unwrap_or_else(PoisonError::into_inner);
                 if *last != text {
-                    error!(error = text, "the store gave an answer that cannot be used; see its log and its keys");
+                    match error {
+                        Error::Full(_) => error!("{text}"),
+                        _ => error!(
+                            error = text,
+                            "the store gave an answer that cannot be used; see its log and its keys"
+                        ),
+                    }
                     *last = text;
                 }
             }
@@ -123,7 +129,7 @@ impl Tick for Prober {
                 // The same words as in `report`: other words for the same outage would be a change and a line in the log.
                 match &error {
                     Error::Unavailable(reason) => self.availability.set_down(reason),
-                    Error::Malformed(_) => self.availability.set_down(&error.to_string()),
+                    Error::Malformed(_) | Error::Full(_) => self.availability.set_down(&error.to_string()),
                 }
                 retry_pause(since.elapsed(), self.availability.retry_ceiling)
             }
@@ -151,6 +157,16 @@ fn retry_pause(outage: Duration, ceiling: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_that_is_full_is_not_away() {
+        let store = Arc::new(crate::store::embedded::EmbeddedStore::new());
+        let availability = Availability::new(store, Health::default(), Duration::from_secs(30));
+        availability.report(&Error::Full("the queue is full".to_owned()));
+        assert!(availability.is_up());
+        availability.report(&Error::Unavailable("gone".to_owned()));
+        assert!(!availability.is_up());
+    }
 
     #[test]
     fn retries_begin_fast_and_end_at_the_ceiling() {

@@ -152,6 +152,9 @@ pub struct AttemptRecord {
     pub steps_left_out: usize,
     /// Its log, as a path on its machine.
     pub log: Option<String>,
+    /// Its workspace, as a path on its machine, when it was kept.
+    #[serde(default)]
+    pub workspace: Option<String>,
 }
 
 /// One step of an attempt.
@@ -208,6 +211,8 @@ pub struct Progress {
     pub steps: Vec<StepRecord>,
     /// The change request, once there is one.
     pub change_request: Option<String>,
+    /// The workspace, when it was kept.
+    pub workspace: Option<String>,
 }
 
 /// What the one who carries a run out writes down about it.
@@ -241,7 +246,7 @@ impl AttemptRecord {
     fn bounded(mut self) -> Self {
         shorten(&mut self.host, LINE_BYTES);
         shorten(&mut self.reason, LINE_BYTES);
-        if let Some(path) = &mut self.log {
+        for path in self.log.iter_mut().chain(&mut self.workspace) {
             shorten(path, ADDRESS_BYTES);
         }
         let mut longest = STEP_TITLE;

@@ -12,6 +12,8 @@ mod deaths;
 mod fixture;
 #[path = "pipeline/helper.rs"]
 mod helper;
+#[path = "pipeline/limits.rs"]
+mod limits;
 #[path = "pipeline/options.rs"]
 mod options;
 #[path = "pipeline/output.rs"]

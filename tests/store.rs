@@ -9,8 +9,12 @@
 
 mod support;
 
+#[path = "store/budget.rs"]
+mod budget;
 #[path = "store/claims.rs"]
 mod claims;
+#[path = "store/concurrency.rs"]
+mod concurrency;
 #[path = "store/fixture.rs"]
 mod fixture;
 #[path = "store/housekeeping.rs"]
@@ -21,6 +25,8 @@ mod leases;
 mod on_embedded;
 #[path = "store/on_redis.rs"]
 mod on_redis;
+#[path = "store/on_redis_limits.rs"]
+mod on_redis_limits;
 #[path = "store/on_redis_outages.rs"]
 mod on_redis_outages;
 #[path = "store/queue.rs"]
@@ -68,6 +74,24 @@ conformance! {
         a_wait_ends_without_a_job,
         a_dropped_take_loses_nothing,
         a_delayed_job_ends_the_wait_when_it_is_due,
+    }
+    concurrency {
+        a_full_project_is_passed_over_and_keeps_its_order,
+        a_full_pipeline_holds_back_no_other_job_of_its_project,
+        no_more_run_than_may,
+        a_free_slot_ends_the_wait,
+        limits_may_change_while_runs_are_under_way,
+        a_lapsed_lease_counts_until_it_is_recovered,
+        jobs_behind_many_that_wait_are_found,
+        only_some_jobs_of_a_project_are_looked_at,
+        a_look_tells_what_runs_beside_a_job,
+    }
+    budget {
+        attempts_count_once_and_up_to_the_limit,
+        attempts_stop_counting_after_the_window,
+        a_stale_epoch_begins_nothing,
+        the_time_of_all_attempts_adds_up,
+        a_lapsed_attempt_took_no_longer_than_its_lease,
     }
     runs {
         epochs_rise_and_attempts_count,

@@ -4,6 +4,7 @@
 //! the tests, which run the same app. What must stay true: the server starts whatever the state of the store, and it
 //! ends in order: soft stop, grace, hard stop, HTTP last.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,12 +19,12 @@ use tracing::{info, warn};
 
 use crate::availability::Availability;
 use crate::claim::ClaimService;
-use crate::config::Live;
+use crate::config::{Config, Live};
 use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
 use crate::http::{self, webhook};
 use crate::leader::Leader;
-use crate::pipeline::{Runner, RunnerSettings, supervise};
+use crate::pipeline::{Confiner, Runner, RunnerSettings, own_cgroup, supervise};
 use crate::platform::http::{Http, Settings};
 use crate::platform::registry::Trackers;
 use crate::poll::access::AccessCheck;
@@ -36,7 +37,8 @@ mod config_watch;
 
 use config_watch::ConfigWatch;
 
-/// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, the ticket's label and the store.
+/// After the hard stop: three seconds for SIGTERM, the rest for SIGKILL, for keeping the work, the ticket's label and the
+/// store.
 const LAST: Duration = Duration::from_secs(15);
 
 /// What the server is made from.
@@ -231,11 +233,13 @@ impl Shared<'_> {
             supervisor: self.options.supervisor.clone(),
             host: self.options.host.clone(),
             environment: self.options.environment.clone(),
+            cgroup: own_cgroup(),
         };
         let place = settings.data_dir.display().to_string();
         let runner = Runner::new(settings)
             .context("cannot use agent.data_dir, set it to a directory that this user may write")?;
         info!("taking up to {} jobs at once; workspaces and run logs are in {place}", agent.queue.max_parallel_jobs);
+        tell_limits(runner.confiner(), &self.config.current());
         let parts = consumer::Parts {
             config: self.config.clone(),
             store: Arc::clone(&self.store),
@@ -250,6 +254,14 @@ impl Shared<'_> {
         self.shutdown.tasks().spawn(Consumer::new(parts).run());
         Ok(())
     }
+}
+
+/// How runs are confined, and what of the limits in the file is not kept as it is meant.
+fn tell_limits(confiner: &Confiner, config: &Config) {
+    info!("{}", confiner.in_words());
+    let missing: BTreeSet<String> =
+        config.pipelines.values().flat_map(|pipeline| confiner.missing(&pipeline.limits)).collect();
+    missing.iter().for_each(|what| warn!("{what}"));
 }
 
 /// Without a store nothing but HTTP works, and log and `/health` say why.

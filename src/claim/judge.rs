@@ -139,6 +139,7 @@ mod tests {
     const FILE: &str = "projects:
   first: { tickets: { type: Jira, url: https://j.example, project: P }, jira_trigger: { pipeline_from_label: { go: fix-bug }, trigger_statuses: [Ready] } }
   second: { tickets: { type: Jira, url: https://j.example, project: P }, jira_trigger: { pipeline_from_label: { scan: fix-bug } } }
+pipelines: { fix-bug: { steps: [{ run: make }] } }
 ";
 
     /// What `project` makes of an open ticket in this status with these labels.

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::output::Output;
-use crate::config::{Config, Env, pipelines_of};
+use crate::config::{Config, Env, Limits, pipelines_of};
+use crate::pipeline::own_cgroup;
 use crate::pipeline::programs::{DEFAULT_PATH, Need, OLDEST_GIT, SHELL, find, needs};
 
 /// What a look at one program came to.
@@ -49,7 +50,19 @@ pub(super) fn check(out: &mut Output, config: &Config, env: &Env) -> bool {
     if wanted.is_empty() {
         out.line("no pipeline in use starts a program");
     }
+    let limits = |name: &str| config.pipelines.get(name).is_some_and(|one| one.limits != Limits::default());
+    if config.projects.values().flat_map(|project| pipelines_of(project)).any(limits) {
+        out.line(format_args!("note     limits, as seen from here: {}", limits_in_words(own_cgroup())));
+    }
     all
+}
+
+/// The service that runs the server may be better off than the shell that asks; nothing is missing without.
+fn limits_in_words(cgroup: Result<PathBuf, String>) -> String {
+    match cgroup {
+        Ok(path) => format!("for a run as a whole if nothing else is in the control group {}", path.display()),
+        Err(why) => format!("for each process of a run and not for all together: {why}"),
+    }
 }
 
 fn look(need: &Need, path: &str) -> Found {

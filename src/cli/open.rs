@@ -44,7 +44,7 @@ pub(super) fn open_store(kind: StoreKind, env: &Env) -> Result<Option<Arc<dyn St
         (StoreKind::Embedded, _) => Arc::new(EmbeddedStore::new()),
         (StoreKind::Redis, Some(url)) => Arc::new(RedisStore::connect(url).map_err(|error| match error {
             Error::Unavailable(reason) => reason,
-            malformed @ Error::Malformed(_) => malformed.to_string(),
+            other @ (Error::Malformed(_) | Error::Full(_)) => other.to_string(),
         })?),
         (StoreKind::Redis, None) => return Ok(None),
     };

@@ -136,7 +136,7 @@ fn complete(tree: &Node, mut values: Json, env: &Env, mut report: Report<'_>) ->
     let mut desk = Desk { report: &mut report, about: About::File };
     let agent = check::agent(agent, root.child("agent"), (env, &secrets), &mut desk);
 
-    let means = Means { secrets: &secrets, agent: agent.coding.as_ref() };
+    let means = Means { secrets: &secrets, agent: agent.coding.as_ref(), limits: agent.limits };
     let (pipelines, bad_pipelines) = pipelines(&mut values, root, means, &mut report);
     let known: Vec<String> = pipelines.keys().chain(&bad_pipelines).cloned().collect();
     let mut projects =

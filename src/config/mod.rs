@@ -33,9 +33,9 @@ pub use forge::{Forge, ForgePlace};
 pub use live::{Live, Refresh};
 pub use load::{Loaded, load, parse, pipelines_of};
 pub use model::{
-    ANYBODY, Action, Agent, AgentKind, AgentProgram, ChangeRequest, CodingAgent, Config, Credentials, DefaultAgent,
-    Leader, LifecycleTimes, Pipeline, Place, Polling, Project, Queue, Retry, Secrets, Source, SourceHost, Step,
-    Tracker, Trigger,
+    ANYBODY, Action, Agent, AgentKind, AgentProgram, Budget, ChangeRequest, CodingAgent, Config, Credentials,
+    DefaultAgent, KeepWorkspace, Leader, LifecycleTimes, Limits, Pipeline, Place, Polling, Project, Queue, Retry,
+    Secrets, Source, SourceHost, Step, Tracker, Trigger,
 };
 pub use nearest::hint;
 pub use operator::{OPERATOR_TOKEN, OperatorToken};

@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 
 use super::{Parts, SOURCE};
 use crate::job::JobLease;
-use crate::pipeline::GivenUp;
+use crate::pipeline::{GivenUp, Outcome, RunReport};
 use crate::platform;
 use crate::project_health;
 use crate::store::ReleaseReason;
@@ -54,6 +54,25 @@ pub(super) fn in_words(given_up: &GivenUp) -> String {
         GivenUp::LeaseLost => "somebody else has the job".to_owned(),
         GivenUp::Shutdown => "the server is shutting down".to_owned(),
         GivenUp::Later(_, error) | GivenUp::Refused(error) => error.to_string(),
+    }
+}
+
+/// One line for a run that ended.
+pub(super) fn log(report: &RunReport) {
+    let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
+    match &report.outcome {
+        Outcome::Done => info!(duration_ms, "run ended: done"),
+        Outcome::Failed(failure) => info!(duration_ms, "run ended: failed, {failure}"),
+        Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", reason),
+    }
+}
+
+/// Why the run ended as it did; empty when it went well.
+pub(super) fn why(report: &RunReport) -> String {
+    match &report.outcome {
+        Outcome::Done => String::new(),
+        Outcome::Failed(failure) => failure.to_string(),
+        Outcome::Stopped(reason) => reason.to_string(),
     }
 }
 

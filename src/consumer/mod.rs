@@ -20,8 +20,10 @@ use crate::platform::registry::Trackers;
 use crate::shutdown::Shutdown;
 use crate::store::{Error, Store};
 
+mod budget;
 mod end;
 mod heartbeat;
+mod limits;
 mod record;
 mod run_job;
 mod show;
@@ -122,14 +124,15 @@ impl Consumer {
     }
 
     async fn take_one(&mut self) {
-        let agent = self.parts.config.current().agent.clone();
-        let (ttl, wait) = (agent.lifecycle.heartbeat_ttl, agent.queue.consume_block);
+        let config = self.parts.config.current();
+        let (ttl, wait) = (config.agent.lifecycle.heartbeat_ttl, config.agent.queue.consume_block);
+        let limits = limits::concurrency(&config);
         let soft = self.parts.shutdown.soft().clone();
         // Listening before taking: a stop that is asked for right after the take is heard.
         let hints = self.parts.store.stop_hints();
         let taken = tokio::select! {
             () = soft.cancelled() => return,
-            taken = self.parts.store.take(&self.parts.consumer, ttl, wait) => taken,
+            taken = self.parts.store.take_within(&self.parts.consumer, ttl, wait, &limits) => taken,
         };
         match taken {
             Ok(Some(lease)) => {
@@ -149,7 +152,7 @@ impl Consumer {
                     self.parts.health.set("queue_consumer", State::Down, crate::health::WAITING_FOR_STORE);
                     self.parts.availability.until_up().await;
                 }
-                Error::Malformed(_) => {
+                Error::Malformed(_) | Error::Full(_) => {
                     self.parts.health.set("queue_consumer", State::Degraded, error.to_string());
                     tokio::time::sleep(BREATHER).await;
                 }

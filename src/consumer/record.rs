@@ -141,6 +141,7 @@ impl Record {
                 steps: progress.steps,
                 steps_left_out: 0,
                 log: log.map(|path| path.display().to_string()),
+                workspace: progress.workspace,
             },
         }
     }

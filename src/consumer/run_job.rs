@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
+use super::budget::UsedUp;
 use super::end::{self, End, LATER};
 use super::record::Record;
 use super::{Parts, SOURCE};
@@ -71,7 +72,7 @@ pub(super) struct JobRun<'a> {
     pub(super) parts: &'a Parts,
     pub(super) lease: &'a JobLease,
     pub(super) writer: Writer,
-    stop: &'a Stop,
+    pub(super) stop: &'a Stop,
     pub(super) record: &'a Record,
 }
 
@@ -216,8 +217,14 @@ impl<'a> JobRun<'a> {
         let platform = tracker.as_ref();
         let show = || platform.transition(self.lease, Some(Lifecycle::InProgress));
         self.writer.try_first(show).await?;
-        info!("running {} for {}", pipeline.name, self.lease.job.key);
         let config = self.parts.config.current();
+        let hands = self.hands(project, tracker)?;
+        let allowance = match self.allowance(pipeline, ticket).await? {
+            Ok(allowance) => allowance,
+            Err(used_up) => return self.conclude(platform, self.not_begun(used_up)).await,
+        };
+        let pipeline = &*allowance.within(pipeline);
+        info!("running {} for {}", pipeline.name, self.lease.job.key);
         let request = RunRequest {
             job: &self.lease.job,
             attempt: self.lease.attempt,
@@ -225,12 +232,7 @@ impl<'a> JobRun<'a> {
             pipeline,
             secrets: &config.secrets,
             mask: show::mask(&config),
-            hands: Hands {
-                platform: Arc::clone(tracker),
-                source: project.source.clone(),
-                forge: self.parts.trackers.forge_of(project).map_err(GivenUp::Refused)?,
-                writer: self.writer.clone(),
-            },
+            hands,
             stop: self.stop.clone(),
             right: Arc::new(self.lease.clone()),
             progress: self.record.steps_begin(ticket),
@@ -246,11 +248,24 @@ impl<'a> JobRun<'a> {
             }
         };
         drop(recording);
-        if let Some(pause) = again_in(pipeline, &report) {
-            self.record.because(why(&report));
-            return self.try_again(platform, pause).await;
+        let again_in = again_in(pipeline, &report);
+        match (again_in, allowance.used_up(&report, again_in)) {
+            (Some(pause), None) => {
+                self.record.because(end::why(&report));
+                self.try_again(platform, pause).await
+            }
+            (_, used_up) => self.after_run(platform, &report, used_up).await,
         }
-        self.after_run(platform, &report).await
+    }
+
+    /// What the run may reach outside of its workspace.
+    fn hands(&self, project: &Project, tracker: &Arc<dyn Platform>) -> Result<Hands, GivenUp> {
+        Ok(Hands {
+            platform: Arc::clone(tracker),
+            source: project.source.clone(),
+            forge: self.parts.trackers.forge_of(project).map_err(GivenUp::Refused)?,
+            writer: self.writer.clone(),
+        })
     }
 
     /// The run failed and its pipeline gives it another attempt: nothing is recorded, the ticket waits again. The attempt
@@ -265,12 +280,20 @@ impl<'a> JobRun<'a> {
         Ok(End::HandBack(ReleaseReason::Broken, pause))
     }
 
-    async fn after_run(&self, platform: &dyn Platform, report: &RunReport) -> Result<End, GivenUp> {
-        log_end(report);
-        self.record.because(why(report));
+    async fn after_run(
+        &self,
+        platform: &dyn Platform,
+        report: &RunReport,
+        used_up: Option<UsedUp>,
+    ) -> Result<End, GivenUp> {
+        end::log(report);
+        let used_up = used_up.map(UsedUp::in_words);
+        self.record.because(used_up.iter().fold(end::why(report), |why, used_up| format!("{why}; {used_up}")));
         match report.verdict() {
             Some(verdict) => {
                 let comment = report::comment(report, &show::mask(&self.parts.config.current()));
+                let note = used_up.map(|used_up| report::not_begun_again(&used_up));
+                let comment = std::iter::once(comment).chain(note).collect::<Vec<_>>().join("\n\n");
                 self.conclude(platform, RunResult { verdict, comment }).await
             }
             None if report.outcome == Outcome::Stopped(StopReason::ShuttingDown) => self.put_back(platform).await,
@@ -341,24 +364,6 @@ fn claimed_ago(run_id: &str) -> Duration {
     let claimed = uuid::Uuid::parse_str(run_id).ok().and_then(|id| id.get_timestamp());
     let Some((seconds, nanos)) = claimed.map(|claimed| claimed.to_unix()) else { return Duration::ZERO };
     Duration::from_millis(clock::unix_millis()).saturating_sub(Duration::new(seconds, nanos))
-}
-
-fn log_end(report: &RunReport) {
-    let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
-    match &report.outcome {
-        Outcome::Done => info!(duration_ms, "run ended: done"),
-        Outcome::Failed(failure) => info!(duration_ms, "run ended: failed, {failure}"),
-        Outcome::Stopped(reason) => info!(duration_ms, "run ended early: {}", reason),
-    }
-}
-
-/// Why the run ended as it did; empty when it went well.
-fn why(report: &RunReport) -> String {
-    match &report.outcome {
-        Outcome::Done => String::new(),
-        Outcome::Failed(failure) => failure.to_string(),
-        Outcome::Stopped(reason) => reason.to_string(),
-    }
 }
 
 fn failed(comment: String) -> RunResult {

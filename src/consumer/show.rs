@@ -13,7 +13,7 @@ use super::run_job::JobRun;
 use crate::config::{Config, OperatorToken, Source};
 use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
-use crate::pipeline::report::inline_code;
+use crate::pipeline::report::not_moved;
 use crate::pipeline::{GivenUp, Mask};
 use crate::platform::{Comment, Platform, StatusChange};
 
@@ -78,8 +78,7 @@ impl JobRun<'_> {
             Err(given_up) => return Err(given_up),
         };
         warn!("the ticket cannot be moved to {status}: {why}");
-        let (status, why) = (inline_code(status), inline_code(&why));
-        Ok(Some(format!("The ticket could not be moved to {status}: {why}")))
+        Ok(Some(not_moved(status, &why)))
     }
 
     pub(super) async fn transition(&self, platform: &dyn Platform, to: Option<Lifecycle>) -> Result<(), GivenUp> {

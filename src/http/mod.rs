@@ -1,7 +1,7 @@
 //! The HTTP side: probes, webhooks, and runs for operators.
 //!
 //! `serve` is the bounded accept loop, `health` the two probes, `webhook` the deliveries, `runs` what operators
-//! read and steer. What must stay true: a probe
+//! read and steer, `held_back` what both say of a job that waits. What must stay true: a probe
 //! waits for nobody, a delivery for a few seconds, and no handler answers 500.
 
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use axum::routing::get;
 use crate::health::Health;
 
 mod health;
+mod held_back;
 pub mod runs;
 mod serve;
 pub mod webhook;

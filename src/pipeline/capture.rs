@@ -87,11 +87,16 @@ impl Capture {
         self.write(format!("[agent-smith] {line}\n").as_bytes()).await;
     }
 
-    /// Ends the log with a line of our own. Returns its path.
-    pub(super) async fn close(mut self, line: &str) -> Option<PathBuf> {
+    /// A line of our own that is in the log and not in the tail.
+    pub(super) async fn note(&mut self, line: &str) {
         self.flush_dropped().await;
         let line_break = if self.tail.ends_line() { "" } else { "\n" };
         self.write(format!("{line_break}[agent-smith] {line}\n").as_bytes()).await;
+    }
+
+    /// Ends the log with a line of our own. Returns its path.
+    pub(super) async fn close(mut self, line: &str) -> Option<PathBuf> {
+        self.note(line).await;
         if let Some((_, file)) = &mut self.log {
             let _ = file.flush().await; // a failure was reported by the write before, or only this line is missing
         }

@@ -1,6 +1,6 @@
-//! Foreign text in a change request: shown, and nothing more.
+//! Foreign text in a change request or a commit's message: shown, and nothing more.
 //!
-//! Pure. Who calls: the step that opens one. What must stay true: no text of a ticket mentions anybody, closes or links
+//! Pure. Who calls: the steps that make one. What must stay true: no text of a ticket mentions anybody, closes or links
 //! another ticket, carries out a quick action, hides anything or has markup; what a step said keeps its markup and does
 //! none of the rest. Platforms look for mentions and references after Markdown is read, so that a backslash does not
 //! keep them away: a character of no width between does.
@@ -16,10 +16,15 @@ const TITLE: usize = 200;
 
 /// One line for a title; what is left of nothing is this ticket's number.
 pub(super) fn title(text: &str, ticket: &str) -> String {
+    let line = line(text, TITLE);
+    if line.trim().is_empty() { format!("Work on {ticket}") } else { line }
+}
+
+/// One line of so many characters, which may be empty.
+pub(super) fn line(text: &str, limit: usize) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !is_hidden(*c)).collect();
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = unlinked(&line).chars().take(TITLE).collect();
-    if line.trim().is_empty() { format!("Work on {ticket}") } else { line }
+    unlinked(&line).chars().take(limit).collect()
 }
 
 /// Text of a ticket: no character of it means anything.

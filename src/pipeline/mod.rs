@@ -16,10 +16,12 @@ pub mod supervise;
 
 mod agents;
 mod capture;
+mod confine;
 mod fingerprint;
 mod git;
 mod hands;
 mod inert;
+mod kept;
 mod known;
 mod logs;
 mod progress;
@@ -31,10 +33,11 @@ mod workspace;
 mod writer;
 
 pub use capture::readable;
+pub use confine::{Confiner, own_cgroup};
 pub use hands::Hands;
 pub use logs::log_path;
 pub use mask::Mask;
-pub use outcome::{Failure, FailureCause, Outcome, RunReport, StepOutcome, StepReport, Stop, StopReason};
+pub use outcome::{Failure, FailureCause, Kept, Outcome, RunReport, StepOutcome, StepReport, Stop, StopReason};
 pub use resolve::{pipeline_for, resolve};
 pub use run::{RunRequest, Runner, RunnerSettings};
 pub use writer::{Confirm, GivenUp, Writer};

@@ -75,9 +75,22 @@ pub struct RunReport {
     pub log: Option<PathBuf>,
     /// The change request that the run opened or found.
     pub change_request: Option<ChangeRequestLink>,
+    /// What a person must know of although no step failed for it, in Markdown.
+    pub notes: Vec<String>,
+    /// What is left of a run that may be of use.
+    pub kept: Kept,
     /// Processes that could not be ended, because they belong to another user or hang in the kernel. A person should
     /// look.
     pub left_behind: usize,
+}
+
+/// What stays of a run after its end because its pipeline says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Its workspace and what lay beside it, as a folder on its machine.
+    pub workspace: Option<PathBuf>,
+    /// The branch on which its unfinished work was pushed.
+    pub branch: Option<String>,
 }
 
 /// Where a change request is.
@@ -176,6 +189,12 @@ pub enum FailureCause {
     NoChange,
     /// A coding agent printed nothing for so long.
     Stalled(Duration),
+    /// The programs of the run had more memory than this many MiB.
+    OutOfMemory(u64),
+    /// The step used more CPU time than this.
+    CpuTime(Duration),
+    /// The step wrote a file of more than this many MiB.
+    FileSize(u64),
     /// The process that watches the step was killed, most likely by the step itself.
     SupervisorLost,
 }
@@ -223,6 +242,15 @@ pub(super) fn cause_in_words(cause: &FailureCause) -> String {
         FailureCause::Refused(why) => format!("could not be done: {why}"),
         FailureCause::Stalled(limit) => {
             format!("was ended because it had printed nothing for {}", duration_in_words(*limit))
+        }
+        FailureCause::OutOfMemory(limit) => {
+            format!("was ended because the run was out of memory (limit {limit} MiB)")
+        }
+        FailureCause::CpuTime(limit) => {
+            format!("used more CPU time than limits.cpu_seconds allows ({})", duration_in_words(*limit))
+        }
+        FailureCause::FileSize(limit) => {
+            format!("wrote a larger file than limits.file_size_mb allows ({limit} MiB)")
         }
         FailureCause::NoChange => "ended without an error and without a change to any file".to_owned(),
         FailureCause::SupervisorLost => {

@@ -3,6 +3,7 @@
 //! Who calls: `sequence`, at the beginning and the end of each step, and when there is a change request. What must stay true: nobody is waited for; whoever
 //! listens sees the newest state and may miss those between.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -49,6 +50,11 @@ pub(super) fn found(progress: &watch::Sender<Progress>, request: &ChangeRequestL
         }
         news
     });
+}
+
+/// The workspace stays here.
+pub(super) fn kept(progress: &watch::Sender<Progress>, workspace: &Path) {
+    progress.send_modify(|progress| progress.workspace = Some(workspace.display().to_string()));
 }
 
 fn state(outcome: StepOutcome) -> StepState {

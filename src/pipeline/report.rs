@@ -8,7 +8,7 @@
 use super::capture::readable;
 use super::mask::Mask;
 use super::outcome::{
-    ChangeRequestLink, FailureCause, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words,
+    ChangeRequestLink, FailureCause, Kept, Outcome, RunReport, StepOutcome, StepReport, StopReason, cause_in_words,
     duration_in_words,
 };
 use crate::job::{Cause, Withdrawal};
@@ -26,6 +26,8 @@ const INLINE_CHARS: usize = 300;
 /// Characters of a step's title in the list of steps. A hundred, the most that a pipeline has, of three times this, for
 /// titles of nothing but backticks, are half of [`MAX_CHARS`].
 const TITLE_CHARS: usize = 80;
+/// Notes shown. A pipeline has a status or two.
+const MOST_NOTES: usize = 5;
 
 /// The comment for a run that has ended. What `mask` knows is masked wherever it appears in foreign text.
 pub fn comment(report: &RunReport, mask: &Mask) -> String {
@@ -61,6 +63,8 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
     if let Some(ChangeRequestLink { url, number }) = &report.change_request {
         parts.push(format!("Change request {number}: <{}>", plain_url(&mask.apply(url))));
     }
+    parts.extend(report.notes.iter().take(MOST_NOTES).map(|note| mask.apply(note)));
+    parts.extend(kept(&report.kept, span));
     if report.steps.len() > 1 {
         parts.push(step_list(&report.steps, span));
     }
@@ -82,6 +86,17 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
     let (host, run) = (span(&report.host), span(&report.run_id));
     parts.push(format!("Host {host}, attempt {} of at most {}, run {run}.", report.attempt, report.attempts));
     bounded(parts.join("\n\n"))
+}
+
+/// Where a person finds what is left of a run.
+fn kept(kept: &Kept, span: impl Fn(&str) -> String) -> Option<String> {
+    let branch = kept.branch.as_ref().map(|branch| format!("Its unfinished work is on branch {}.", span(branch)));
+    let workspace = kept
+        .workspace
+        .as_ref()
+        .map(|path| format!("Its workspace is kept on the host, in {}.", span(&path.display().to_string())));
+    let told: Vec<String> = branch.into_iter().chain(workspace).collect();
+    (!told.is_empty()).then(|| told.join(" "))
 }
 
 /// One line for each step.
@@ -106,6 +121,11 @@ pub(super) fn plain_url(url: &str) -> String {
     url.chars().filter(|c| c.is_ascii_graphic() && !"<>`\"\\".contains(*c)).take(INLINE_CHARS).collect()
 }
 
+/// The note for a ticket that is not where it was to be moved.
+pub fn not_moved(status: &str, why: &str) -> String {
+    format!("The ticket could not be moved to {}: {}", inline_code(status), inline_code(why))
+}
+
 fn whose_tail(report: &RunReport) -> &'static str {
     if matches!(report.outcome, Outcome::Failed(_)) { "The step" } else { "The last step" }
 }
@@ -126,6 +146,16 @@ pub fn not_retried(pipeline: &str, attempt: u32) -> String {
          pipeline says `retry: never`. Check what the attempt has already done.",
         code_span(pipeline)
     ))
+}
+
+/// The comment for a run that its pipeline's budget does not let begin; `why` is a clause of ours.
+pub fn not_begun(pipeline: &str, why: &str) -> String {
+    ours(&format!("agent-smith did not begin pipeline {}: **failed**, because {why}.", code_span(pipeline)))
+}
+
+/// What is added to the comment of a run that failed and whose pipeline's budget does not let it begin again.
+pub fn not_begun_again(why: &str) -> String {
+    format!("It is not begun again, because {why}.")
 }
 
 /// The comment for a job whose pipeline the configuration does not know.

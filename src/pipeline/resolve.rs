@@ -69,6 +69,7 @@ mod tests {
             trigger,
             webhook_secrets: Default::default(),
             polling: Polling { enabled: false, interval: std::time::Duration::from_secs(60), jitter_percent: 0 },
+            concurrency: None,
         }
     }
 

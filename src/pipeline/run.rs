@@ -1,10 +1,11 @@
 //! Executing a pipeline for a job, from an empty workspace to a report.
 //!
 //! Who calls: the consumer, which has taken the job and will write the result to the ticket. What must stay true: a run
-//! always ends in a [`RunReport`]; when it does, its processes are gone and its workspace is removed; dropping the
-//! future of [`Runner::run`] stops the run. Knows neither the store nor a platform.
+//! always ends in a [`RunReport`]; when it does, its processes are gone and its workspace is removed, or where the report
+//! says; dropping the future of [`Runner::run`] stops the run. Knows neither the store nor a platform.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,17 +17,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, warn};
 
 use super::capture::Capture;
+use super::confine::{Confinement, Confiner};
 use super::hands::Hands;
+use super::kept::KeptRuns;
 use super::logs::Logs;
 use super::mask::Mask;
 use super::outcome::{
-    ChangeRequestLink, Failure, FailureCause, Outcome, RunReport, StepReport, Stop, StopReason, cause_in_words,
+    ChangeRequestLink, Failure, FailureCause, Kept, Outcome, RunReport, StepReport, Stop, StopReason, cause_in_words,
 };
+use super::progress;
 use super::sequence::{Sequence, Sum};
 use super::steps::Surroundings;
 use super::supervise::strangers;
-use super::workspace::{Instance, create_private_dir};
-use crate::config::{Pipeline, Secrets};
+use super::workspace::{Instance, RunFolder, create_private_dir};
+use crate::config::{KeepWorkspace, Pipeline, Secrets};
 use crate::job::{Job, WriteRight};
 use crate::run_record::Progress;
 use crate::ticket::Ticket;
@@ -43,6 +47,9 @@ pub struct RunnerSettings {
     pub host: String,
     /// The environment of this process. A step sees only a short list of harmless names of it.
     pub environment: Vec<(OsString, OsString)>,
+    /// Our own control group, which is divided among the runs, or why there is none; the server gives
+    /// [`super::own_cgroup`].
+    pub cgroup: Result<PathBuf, String>,
 }
 
 /// One run to carry out.
@@ -81,6 +88,8 @@ struct Inner {
     settings: RunnerSettings,
     instance: Instance,
     logs: Logs,
+    kept: KeptRuns,
+    confiner: Confiner,
 }
 
 impl Runner {
@@ -97,7 +106,17 @@ impl Runner {
         let instance = Instance::open(&settings.data_dir)?;
         let logs = Logs::open(&settings.data_dir)?;
         logs.prune();
-        Ok(Self { inner: Arc::new(Inner { settings, instance, logs }) })
+        let kept = KeptRuns::below(&settings.data_dir);
+        let too_old = kept.clone();
+        // In the background: a large workspace takes a while to remove.
+        std::thread::Builder::new().name("prune".to_owned()).spawn(move || too_old.prune())?;
+        let confiner = Confiner::open(settings.cgroup.clone());
+        Ok(Self { inner: Arc::new(Inner { settings, instance, logs, kept, confiner }) })
+    }
+
+    /// Enforces what runs may use.
+    pub fn confiner(&self) -> &Confiner {
+        &self.inner.confiner
     }
 
     /// The name of this machine, as reports give it.
@@ -110,7 +129,7 @@ impl Runner {
         self.inner.logs.path(run_id, attempt)
     }
 
-    /// Carries out one run. When it returns, its processes are gone and its workspace is removed.
+    /// Carries out one run. When it returns, its processes are gone and its workspace is removed, or kept.
     ///
     /// Goes on in a task of its own; dropping the future stops the run as [`StopReason::ShuttingDown`] does, and its
     /// clean-up still happens.
@@ -129,6 +148,8 @@ impl Runner {
             tail: String::new(),
             log: None,
             change_request: None,
+            notes: Vec::new(),
+            kept: Kept::default(),
             left_behind: 0,
         };
         let abandoned = CancellationToken::new();
@@ -158,6 +179,8 @@ impl Runner {
         report.tail = end.tail;
         report.log = end.log;
         report.change_request = end.change_request;
+        report.notes = end.notes;
+        report.kept = end.kept;
         report.left_behind = end.left_behind;
         report.duration = started.elapsed();
         report
@@ -189,25 +212,22 @@ struct End {
     tail: String,
     log: Option<PathBuf>,
     change_request: Option<ChangeRequestLink>,
+    notes: Vec<String>,
+    kept: Kept,
     left_behind: usize,
 }
 
 impl End {
     fn not_started(why: String) -> Self {
         let outcome = Outcome::Failed(Failure { step: None, cause: FailureCause::NotStarted(why) });
-        Self { outcome, steps: Vec::new(), tail: String::new(), log: None, change_request: None, left_behind: 0 }
+        let (steps, notes, tail, kept) = (Vec::new(), Vec::new(), String::new(), Kept::default());
+        Self { outcome, steps, tail, log: None, change_request: None, notes, kept, left_behind: 0 }
     }
 }
 
 impl Run {
     async fn carry_out(self) -> End {
-        let (inner, run_id, attempt, ticket) =
-            (Arc::clone(&self.inner), self.job.run_id.clone(), self.attempt, self.ticket.clone());
-        let opened = blocking(move || {
-            let folder = inner.instance.begin_run(&run_id, attempt, &ticket)?;
-            Ok((folder, inner.logs.create(&run_id, attempt)))
-        });
-        let (folder, log) = match opened.await {
+        let (folder, log, confinement) = match self.open().await {
             Ok(opened) => opened,
             Err(error) => {
                 error!(%error, "cannot make a workspace");
@@ -215,27 +235,71 @@ impl Run {
             }
         };
         let mut capture = Capture::new(log, self.mask.clone());
+        for line in confinement.said() {
+            capture.note(line).await;
+        }
         let settings = &self.inner.settings;
         let run = (&self.job, self.attempt);
-        let surroundings =
-            Surroundings::new(&settings.supervisor, &settings.environment, &folder, run, Arc::clone(&self.right));
+        let (right, programs) = (Arc::clone(&self.right), (&*settings.supervisor, &*settings.environment));
+        let surroundings = Surroundings::new(programs, &folder, run, right, confinement);
         let sum = Sequence::new(&self, &folder, &surroundings).carry_out(&mut capture).await;
-        let log = capture.close(&format!("run ended: {}", in_words(&sum.outcome))).await;
         let left_behind = sum.left_behind;
         if left_behind > 0 {
             error!(left_behind, "processes of a run could not be ended: they belong to another user or hang");
         }
-        let inner = Arc::clone(&self.inner);
-        let removed = blocking(move || {
-            folder.remove();
-            inner.logs.prune();
-            Ok(())
-        });
-        if let Err(error) = removed.await {
-            warn!(%error, "the workspace could not be removed");
+        let Sum { outcome, steps, tail, change_request, notes, branch, .. } = sum;
+        let workspace = self.clear(folder, surroundings.into_confinement(), &outcome).await;
+        if let Some(path) = &workspace {
+            progress::kept(&self.progress, path);
+            capture.note(&format!("the workspace is kept in {}", path.display())).await;
         }
-        let Sum { outcome, steps, tail, change_request, .. } = sum;
-        End { outcome, steps, tail, log, change_request, left_behind }
+        let log = capture.close(&format!("run ended: {}", in_words(&outcome))).await;
+        End { outcome, steps, tail, log, change_request, notes, kept: Kept { workspace, branch }, left_behind }
+    }
+
+    /// What a run needs on this machine.
+    async fn open(&self) -> io::Result<(RunFolder, Option<(PathBuf, File)>, Confinement)> {
+        let (inner, run_id, attempt, ticket, limits) =
+            (Arc::clone(&self.inner), self.job.run_id.clone(), self.attempt, self.ticket.clone(), self.pipeline.limits);
+        blocking(move || {
+            let folder = inner.instance.begin_run(&run_id, attempt, &ticket)?;
+            Ok((folder, inner.logs.create(&run_id, attempt), inner.confiner.begin(limits)))
+        })
+        .await
+    }
+
+    /// Takes it away again; a workspace that stays is moved. Says where to.
+    async fn clear(&self, folder: RunFolder, confinement: Confinement, outcome: &Outcome) -> Option<PathBuf> {
+        let stays = match (self.pipeline.keep_workspace, outcome) {
+            // Whoever has the job next begins anew, and ends it.
+            (KeepWorkspace::Never, _) | (_, Outcome::Stopped(StopReason::ShuttingDown | StopReason::LeaseLost)) => {
+                false
+            }
+            (KeepWorkspace::OnFailure, outcome) => matches!(outcome, Outcome::Failed(_)),
+            (KeepWorkspace::Always, _) => true,
+        };
+        let inner = Arc::clone(&self.inner);
+        let path = stays.then(|| inner.kept.path(&self.job.run_id, self.attempt));
+        let cleared = blocking(move || {
+            confinement.end();
+            let kept = path.filter(|path| match inner.kept.keep(&folder, path) {
+                Ok(()) => true,
+                Err(error) => {
+                    warn!(%error, "the workspace could not be kept");
+                    false
+                }
+            });
+            if kept.is_none() {
+                folder.remove();
+            }
+            inner.kept.prune();
+            inner.logs.prune();
+            Ok(kept)
+        });
+        cleared.await.unwrap_or_else(|error| {
+            warn!(%error, "the workspace could not be removed");
+            None
+        })
     }
 
     /// How runs are carried out here.

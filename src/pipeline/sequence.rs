@@ -17,7 +17,7 @@ use super::known::{Known, KnownStep};
 use super::outcome::{ChangeRequestLink, Failure, FailureCause, Outcome, StepOutcome, StepReport, StopReason};
 use super::programs;
 use super::progress;
-use super::run::Run;
+use super::run::{Interrupted, Run};
 use super::steps::{self, Ended, Outputs, State, StepContext, Surroundings};
 use super::workspace::RunFolder;
 use crate::config::Step;
@@ -43,6 +43,9 @@ pub(super) struct Sum {
     pub(super) steps: Vec<StepReport>,
     pub(super) tail: String,
     pub(super) change_request: Option<ChangeRequestLink>,
+    pub(super) notes: Vec<String>,
+    /// The branch with its unfinished work.
+    pub(super) branch: Option<String>,
     pub(super) left_behind: usize,
 }
 
@@ -50,6 +53,16 @@ pub(super) struct Sum {
 struct Failed {
     failure: Failure,
     tail: String,
+}
+
+/// Why a step had to end before its program did.
+enum Interrupt {
+    /// The run has to.
+    Run(Interrupted),
+    /// Its own time is over.
+    StepTime,
+    /// Its programs have had their CPU time.
+    CpuTime,
 }
 
 /// How one step ended, before it is weighed.
@@ -72,8 +85,7 @@ impl<'a> Sequence<'a> {
         let missing = self.missing_program(capture).await;
         for (index, step) in self.run.pipeline.steps.iter().enumerate() {
             if let Some(outcome) = self.run.interrupted_already(index) {
-                self.keep_work(&outcome, index, capture).await;
-                return self.sum(outcome, tail);
+                return self.end(outcome, tail, capture).await;
             }
             if missing == Some(index) {
                 self.report(step, StepOutcome::Failed, Duration::ZERO);
@@ -105,27 +117,31 @@ impl<'a> Sequence<'a> {
                     let failed = matches!(outcome, Outcome::Failed(_));
                     let word = if failed { StepOutcome::Failed } else { StepOutcome::NotReached };
                     self.report(step, word, started.elapsed());
-                    self.keep_work(&outcome, index, capture).await;
-                    return self.sum(outcome, tail);
+                    return self.end(outcome, tail, capture).await;
                 }
             };
             self.report(step, outcome, started.elapsed());
         }
-        self.sum(Outcome::Done, tail)
+        self.end(Outcome::Done, tail, capture).await
     }
 
-    /// The first failure explains the run, also when its time was over while it tidied up.
-    fn sum(mut self, outcome: Outcome, tail: String) -> Sum {
+    /// The first failure explains the run, also when its time was over while it tidied up. A run that is not done may leave
+    /// its work where it can be found.
+    async fn end(mut self, outcome: Outcome, tail: String, capture: &mut Capture) -> Sum {
         let reached = self.done.len();
         for step in &self.run.pipeline.steps[reached..] {
             self.report(step, StepOutcome::NotReached, Duration::ZERO);
         }
-        let (outcome, tail) = match (outcome, self.failure) {
+        let (outcome, tail) = match (outcome, self.failure.take()) {
             (Outcome::Done | Outcome::Failed(_), Some(Failed { failure, tail })) => (Outcome::Failed(failure), tail),
             (outcome, _) => (outcome, tail),
         };
-        let change_request = self.state.change_request;
-        Sum { outcome, steps: self.done, tail, change_request, left_behind: self.left_behind }
+        let mut context = self.context(reached.saturating_sub(1), Vec::new(), capture);
+        let branch = steps::keep_work(&mut context, &outcome).await;
+        self.left_behind += context.left_behind;
+        capture.end_step().await;
+        let State { change_request, notes, .. } = self.state;
+        Sum { outcome, steps: self.done, tail, change_request, notes, branch, left_behind: self.left_behind }
     }
 
     /// The step whose program is not there, which fails the run before anything is done in vain.
@@ -157,7 +173,8 @@ impl<'a> Sequence<'a> {
         let outputs = Outputs::of_step(self.folder.top(), index);
         let variables = self.variables(step, &outputs);
         let own_deadline = step.timeout.map(|timeout| Instant::now() + timeout);
-        let interrupt = OnceLock::new();
+        let (confinement, interrupt) = (self.surroundings.confinement(), OnceLock::new());
+        let before = confinement.usage();
         let stop = async {
             let own_time = async {
                 match own_deadline {
@@ -165,23 +182,28 @@ impl<'a> Sequence<'a> {
                     None => std::future::pending().await,
                 }
             };
-            // The first and only one.
-            let _ = tokio::select! {
+            let reason = tokio::select! {
                 biased;
-                reason = run.interruption() => interrupt.set(Some(reason)),
-                () = own_time => interrupt.set(None),
+                reason = run.interruption() => Interrupt::Run(reason),
+                () = own_time => Interrupt::StepTime,
+                () = confinement.cpu_time_over(before) => Interrupt::CpuTime,
             };
+            let _ = interrupt.set(reason); // the first and only one
         };
         let mut context = self.context(index, variables, capture);
         let stop = Box::pin(stop);
         let ended = steps::carry_out(&step.action, &mut context, stop).await;
         let (left, said) = (context.left_behind, std::mem::take(&mut context.outputs));
         self.left_behind += left;
+        confinement.end_step();
         if let Some(request) = &self.state.change_request {
             progress::found(&self.run.progress, request);
         }
         self.exit_code = if let Ended::Exit(code) = ended { Some(code) } else { None };
         self.remember(step, &ended, (&outputs, said));
+        if let Some(cause) = confinement.cause(&ended, before) {
+            return StepEnd::Failed(cause);
+        }
         let cause = match ended {
             Ended::Exit(0) => return StepEnd::Done,
             Ended::Exit(code) => FailureCause::Exit(code),
@@ -193,8 +215,9 @@ impl<'a> Sequence<'a> {
             Ended::SupervisorLost => FailureCause::SupervisorLost,
             Ended::Expired => return StepEnd::Over(Outcome::Stopped(StopReason::LeaseLost)),
             Ended::Stopped => match (interrupt.get(), step.timeout) {
-                (Some(Some(interrupted)), _) => return StepEnd::Over(self.run.interrupted(interrupted.clone(), index)),
-                (Some(None), Some(timeout)) => FailureCause::StepTimeout(timeout),
+                (Some(Interrupt::Run(why)), _) => return StepEnd::Over(self.run.interrupted(why.clone(), index)),
+                (Some(Interrupt::StepTime), Some(timeout)) => FailureCause::StepTimeout(timeout),
+                (Some(Interrupt::CpuTime), _) => confinement.cpu_time(),
                 // It stops by itself only when its socket is taken from it.
                 _ => FailureCause::SupervisorLost,
             },
@@ -220,17 +243,6 @@ impl<'a> Sequence<'a> {
             folder: self.folder,
             capture,
             left_behind: 0,
-        }
-    }
-
-    /// A run that somebody cancelled may leave its work where it can be found.
-    async fn keep_work(&mut self, outcome: &Outcome, index: usize, capture: &mut Capture) {
-        if matches!(outcome, Outcome::Stopped(StopReason::Withdrawn(_))) {
-            let mut context = self.context(index, Vec::new(), capture);
-            steps::keep_work(&mut context).await;
-            let left = context.left_behind;
-            capture.end_step().await;
-            self.left_behind += left;
         }
     }
 

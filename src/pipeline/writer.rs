@@ -142,9 +142,14 @@ impl Writer {
         Err(GivenUp::LeaseLost)
     }
 
+    /// Resolves when the process has to end.
+    pub(super) async fn ending(&self) {
+        self.hard.cancelled().await;
+    }
+
     /// Resolves when a call that is under way must end because the process does.
     async fn last_call(&self) {
-        self.hard.cancelled().await;
+        self.ending().await;
         tokio::time::sleep(LAST_CALL).await;
     }
 }

@@ -15,6 +15,7 @@ fn attempt(number: u32, epoch: u64, state: RunState) -> AttemptRecord {
         steps: Vec::new(),
         steps_left_out: 0,
         log: None,
+        workspace: None,
     }
 }
 
@@ -69,7 +70,7 @@ fn a_record_stays_within_its_bounds_whatever_it_is_given() {
     for number in 1..=9 {
         let mut attempt = attempt(number, u64::MAX, RunState::Failed);
         (attempt.reason, attempt.host) = ("\u{7}\"".repeat(9_000), "h".repeat(9_000));
-        attempt.log = Some("/".repeat(9_000));
+        (attempt.log, attempt.workspace) = (Some("/".repeat(9_000)), Some("/".repeat(9_000)));
         attempt.steps = vec![step.clone(); 300];
         attempt.steps[299].title = "the last".to_owned();
         let title = "ü".repeat(9_000);

@@ -293,11 +293,16 @@ impl Hold {
         let mut waiting = self.gate.waiting.subscribe();
         tokio::time::timeout(bound, waiting.wait_for(|waiting| *waiting >= count)).await.is_ok_and(|seen| seen.is_ok())
     }
+
+    /// Those that wait now go on waiting; whoever comes from now on passes.
+    pub fn let_others_pass(&self) {
+        self.faults.rules().holds.retain(|(_, gate)| !Arc::ptr_eq(gate, &self.gate));
+    }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.faults.rules().holds.retain(|(_, gate)| !Arc::ptr_eq(gate, &self.gate));
+        self.let_others_pass();
         self.gate.open.send_replace(true);
     }
 }

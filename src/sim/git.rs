@@ -22,6 +22,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+mod merge;
+
+pub use merge::Merge;
+
 /// Largest body of a request: a push of a large test repository.
 const MAX_BODY_BYTES: usize = 256 << 20;
 /// What git asks below a repository's address.
@@ -69,13 +73,17 @@ impl Repositories {
         Ok(folder)
     }
 
-    /// Puts one file on `main` of a repository that is empty.
+    /// Puts files on `main` of a repository that is empty; names without a folder.
     ///
     /// # Errors
     /// When git cannot do it.
-    pub async fn begin(&self, path: &str, (name, text): (&str, &str)) -> io::Result<()> {
-        let blob = self.feed(path, &["hash-object", "-w", "--stdin"], text).await?;
-        let tree = self.feed(path, &["mktree"], &format!("100644 blob {blob}\t{name}\n")).await?;
+    pub async fn begin(&self, path: &str, files: &[(&str, &str)]) -> io::Result<()> {
+        let mut entries = String::new();
+        for (name, text) in files {
+            let blob = self.feed(path, &["hash-object", "-w", "--stdin"], text).await?;
+            entries.push_str(&format!("100644 blob {blob}\t{name}\n"));
+        }
+        let tree = self.feed(path, &["mktree"], &entries).await?;
         let commit = self.feed(path, &["commit-tree", &tree, "-m", "Begin"], "").await?;
         self.feed(path, &["update-ref", "refs/heads/main", &commit], "").await.map(drop)
     }

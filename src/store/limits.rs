@@ -32,12 +32,19 @@ pub(super) const MAX_COMMENT_BYTES: usize = 64 * 1024;
 /// each. In Redis they end by themselves.
 pub(super) const MAX_DELIVERIES: usize = 20_000;
 
+/// Tickets for which the embedded store counts attempts. Only pipelines with a budget count them, for a day each.
+pub(super) const MAX_COUNTED: usize = 20_000;
+
+/// Jobs of one project looked at for one whose pipeline has room. Whoever has more in a row that wait for one pipeline
+/// gets the others a little later.
+pub(super) const LOOK_AHEAD: usize = 50;
+
 /// What is put in place of the text that was cut off.
 const CUT_MARK: &str = "\n\n… (shortened)";
 
-/// The refusal of a claim that would exceed [`MAX_LIVE_JOBS`]. Unavailable, because it passes when jobs finish.
+/// The refusal of a claim that would exceed [`MAX_LIVE_JOBS`].
 pub(super) fn queue_is_full() -> Error {
-    Error::Unavailable(format!(
+    Error::Full(format!(
         "the queue holds {MAX_LIVE_JOBS} live jobs and takes no more; let consumers work it off, or find out what floods it"
     ))
 }

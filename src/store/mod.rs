@@ -15,12 +15,16 @@ use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Verdict, Withdra
 use crate::run_record::{RunNote, RunRecord};
 use crate::ticket::{PlatformKind, TicketKey};
 
+mod budget;
+mod concurrency;
 pub mod embedded;
 mod limits;
 pub mod redis;
 mod stops;
 mod view;
 
+pub use budget::{Attempt, AttemptLimits};
+pub use concurrency::{Concurrency, UnderWay};
 pub use limits::{MAX_ENDED_RUNS, RUNS_REMEMBERED};
 pub use stops::StopHints;
 pub use view::{JobView, LastRun};
@@ -34,6 +38,9 @@ pub enum Error {
     /// The store answered with something that it should not hold. Not worth a retry.
     #[error("store holds malformed data: {0}")]
     Malformed(String),
+    /// The store answers, and takes no more of this. Passes when jobs end.
+    #[error("{0}")]
+    Full(String),
 }
 
 /// The store's answer.
@@ -169,7 +176,7 @@ pub struct QueueCounts {
 }
 
 /// The contract. Every method may fail with [`Error::Unavailable`]; none waits longer than about three seconds, except
-/// [`Store::take`] and [`Store::lease_released`], which wait by design and can be dropped at any time without harm.
+/// [`Store::take_within`] and [`Store::lease_released`], which wait by design and can be dropped at any time without harm.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// `redis` or `embedded`, for logs and `/health`.
@@ -206,10 +213,26 @@ pub trait Store: Send + Sync + 'static {
 
     // --- queue --------------------------------------------------------------------------------------------------
 
-    /// Takes the next job for `ttl`: round-robin over projects, first in first out inside one. Waits up to `wait` for
-    /// one to appear; `None` when none did. Raises the epoch and the number of the attempt. An entry that cannot be
-    /// read is set aside with a reason and logged.
-    async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>>;
+    /// Takes the next job for `ttl` that these limits let run: round-robin over projects, first in first out inside one.
+    /// A project that has as many runs as it may is passed over, and inside a project so are jobs of such a pipeline, as
+    /// far as some fifty jobs are looked at; what was passed over keeps its place. Waits up to `wait` for a job to
+    /// appear or a slot to become free; `None` when none did. Raises the epoch and the number of the attempt. An entry
+    /// that cannot be read is set aside with a reason and logged.
+    async fn take_within(
+        &self,
+        consumer: &str,
+        ttl: Duration,
+        wait: Duration,
+        limits: &Concurrency,
+    ) -> Result<Option<JobLease>>;
+    /// The same without limits.
+    async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>> {
+        self.take_within(consumer, ttl, wait, &Concurrency::NONE).await
+    }
+    /// Asks, right before the steps of an attempt begin, whether these limits let them, and counts the attempt if so. The
+    /// same lease is counted once, however often it asks. From then until the lease ends the time counts for the run. What
+    /// was counted is lost with the data.
+    async fn begin_attempt(&self, lease: &JobLease, limits: &AttemptLimits<'_>) -> Result<Attempt>;
     /// Heartbeat: extends the lease in the store and, on success, the lease's own deadline.
     async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal>;
     /// True when the lease's epoch is still the job's epoch. Ask before each write to a ticket.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::UnderWay;
 use crate::job::{Job, JobState, Verdict, Withdrawal};
 
 /// How long the end of a run is remembered: as long as anybody asks what became of a ticket.
@@ -21,6 +22,8 @@ pub struct JobView {
     pub since: Duration,
     /// Jobs of the same project that are before it; `None` unless it waits visibly.
     pub ahead: Option<u64>,
+    /// What runs beside it; nothing unless it waits.
+    pub beside: UnderWay,
     /// The number of the attempt that runs, or of the last one.
     pub attempt: u32,
     /// Who runs it; `None` unless it runs.

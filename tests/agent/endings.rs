@@ -52,3 +52,11 @@ async fn one_that_hears_no_signal_and_forks_away_is_gone_all_the_same() {
     assert_eq!((running(&marker), report.left_behind), (Vec::new(), 0));
     assert!(started.elapsed() < Duration::from_secs(11), "{:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn one_that_spins_is_ended_by_the_limit_of_all_pipelines() {
+    let scene = Scene::new();
+    let agent = scene.agent("cat > /dev/null; while :; do :; done", "");
+    let report = scene.run_with("{ limits: { cpu_seconds: 1 } }", &[&agent, "run: echo never"]).await;
+    assert_eq!(failure(&report), (0, &FailureCause::CpuTime(Duration::from_secs(1))));
+}

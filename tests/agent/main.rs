@@ -6,11 +6,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod behaviours;
+mod cancellations;
 mod endings;
+mod floods;
 // Shared with the other tests of runs, which need more of it.
 #[allow(dead_code)]
 #[path = "../pipeline/fixture.rs"]
 mod fixture;
+mod hostile_tickets;
 mod presets;
 mod programs;
 mod scene;
+#[path = "../support/mod.rs"]
+mod support;
+mod whole_way;

@@ -44,7 +44,8 @@ async fn six_tickets_end_in_a_readable_file() {
         ("  running", 6),
         ("  done after ", 5),
         ("  failed after ", 1),
-        ("  pull request, opened by smith", 1),
+        ("  pull request, ready to merge: 1 file, +1 -1", 3),
+        ("  merge request, ready to merge: 1 file, +1 -1", 1),
         ("  comment: pipeline ", 5),
         ("  comment: Step 2 of 2 ", 1),
     ] {
@@ -52,6 +53,31 @@ async fn six_tickets_end_in_a_readable_file() {
     }
     let widest = ended.out.lines().map(|line| line.chars().count()).max().unwrap();
     assert!(widest <= 120, "{widest} columns:\n{}", ended.out);
+    assert_nothing_is_left(directory.path());
+}
+
+/// The whole way on each platform that has source, and for the ticket in Jira: what is opened can be looked at.
+#[tokio::test]
+async fn every_fix_ends_in_a_change_request_that_can_be_merged() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = start(directory.path(), &[]);
+    let addresses = eventually("four change requests are open", async || {
+        let out = running.out();
+        let addresses = out.lines().filter_map(|line| line.strip_prefix("                        http://"));
+        let addresses: Vec<String> = addresses.map(|rest| format!("http://{rest}")).collect();
+        (addresses.len() == 4).then_some(addresses)
+    })
+    .await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for part in ["/acme/shop-api/pull/", "/acme/website/-/merge_requests/", "/acme/infra/pull/", "/pullrequest/"] {
+        let address = addresses.iter().find(|address| address.contains(part));
+        let page = client.get(address.unwrap_or_else(|| panic!("{addresses:?}"))).send().await.unwrap();
+        assert_eq!(page.status().as_u16(), 200, "{address:?}");
+        let page = page.text().await.unwrap();
+        assert!(page.contains("Open pull request") && page.contains("agent-smith ran pipeline"), "{page}");
+    }
+    running.signal(Signal::SIGINT);
+    running.end().await.with(0).prints(&["nothing is left behind"]);
     assert_nothing_is_left(directory.path());
 }
 

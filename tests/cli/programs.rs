@@ -9,7 +9,8 @@ use crate::fixture::{run, run_with};
 /// A folder with a file and with programs that print these words.
 fn machine(steps: &str, programs: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let project = "projects:\n  api: { tickets: { type: GitHub, url: https://github.com/org/api }, pipeline: mine }\n";
+    let places = "tickets: { type: GitHub, url: https://github.com/org/api }, source: { type: Local, path: /srv/api }";
+    let project = format!("projects:\n  api: {{ {places}, pipeline: mine }}\n");
     let text = format!("{project}agent: {{ coding: {{ type: codex }} }}\npipelines:\n  mine:\n    steps:\n{steps}");
     fs::write(folder.path().join("f.yml"), text).unwrap();
     for (name, says) in programs {
@@ -54,6 +55,14 @@ async fn what_is_missing_or_too_old_is_named_with_the_cure() {
     check(folder.path()).await.with(0).prints(&["no pipeline in use starts a program"]);
     let folder = machine("      - checkout: {}\n      - push: {}\n", &[]);
     check(folder.path()).await.with(1).prints(&["missing  git: not in PATH"]);
+}
+
+#[tokio::test]
+async fn what_a_shell_can_see_of_limits_is_a_note_and_nothing_that_is_missing() {
+    let folder = machine("      - run: make\n    limits: { memory_mb: 64 }\n", &[]);
+    check(folder.path()).await.with(0).prints(&["note     limits, as seen from here: for "]);
+    let folder = machine("      - run: make\n", &[]);
+    assert!(!check(folder.path()).await.with(0).out.contains("limits"), "nobody asks for any");
 }
 
 #[tokio::test]

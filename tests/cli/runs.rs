@@ -4,7 +4,7 @@ use agent_smith::lifecycle::Lifecycle;
 
 use crate::fixture::{Ended, Running, TRACKER, run, run_with, world};
 use crate::support::process::{Server, command, free_port};
-use crate::support::world::eventually;
+use crate::support::world::{Settings, eventually};
 
 const EMBEDDED: [&str; 2] = ["--store", "embedded"];
 
@@ -110,4 +110,29 @@ async fn what_cannot_be_asked_is_said_with_the_cure() {
     run(&["runs", "ls", "--limit", "0"]).await.with(2);
     run(&["runs"]).await.with(2).says(&["logs", "cancel", "retry"]);
     run(&["runs", "show"]).await.with(2);
+}
+
+/// Whoever looks for what went wrong is told where to look.
+#[tokio::test]
+async fn a_kept_workspace_is_shown() {
+    let (world, _config) = world(&["echo half > file; exit 3"]).await;
+    let settings =
+        Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["echo half > file; exit 3"]) };
+    let text = world.config_text(&settings);
+    let keeps = "    timeout_seconds: 60\n    keep_workspace: on_failure\n";
+    world.write_config_text(&text.replace("    timeout_seconds: 60\n", keeps));
+    let server = Server::start(&world.config_path(), None, world.path("log"), &EMBEDDED).await;
+    let number = world.ask(TRACKER, "Cannot work");
+    let ticket = world.ends(TRACKER, number, Lifecycle::Failed).await;
+    let name = format!("api#{number}");
+    let shown = eventually("the run is over", async || {
+        let shown = runs(&server, &["show", &name]).await;
+        shown.out.contains("state           failed").then_some(shown)
+    })
+    .await;
+    let line = shown.out.lines().find_map(|line| line.trim().strip_prefix("workspace kept in "));
+    let path = line.unwrap_or_else(|| panic!("{shown:#?}"));
+    assert_eq!(std::fs::read_to_string(format!("{path}/workspace/file")).unwrap(), "half\n");
+    assert!(path.starts_with(world.path("data/kept").to_str().unwrap()), "{path}");
+    assert!(ticket.comments[0].body.contains(path), "{}", ticket.comments[0].body);
 }

@@ -33,6 +33,7 @@ async fn text_tells_the_story_and_is_silent_when_nothing_happens() {
             1,
         ),
         (format!("taking up to 4 jobs at once; workspaces and run logs are in {}", world.path("data").display()), 1),
+        ("limits hold for ".into(), 1),
         (format!("listening on http://127.0.0.1:{}", server.port), 1),
         (format!("claimed github:api:{number} for fix-bug"), 1),
         (format!("running fix-bug for github:api:{number}"), 1),
@@ -133,4 +134,20 @@ async fn an_edit_is_told_by_what_it_changes() {
     .await;
     world.write_config(&Settings { projects, slots: 2, ..Settings::steps(&["false"]) });
     eventually("its repair is told", async || server.log().contains("config is up again").then_some(())).await;
+}
+
+/// A limit that this machine cannot keep is told before the first run, and what it is kept for instead.
+#[tokio::test]
+async fn limits_that_cannot_be_had_are_told_at_the_start() {
+    let (world, _config) = world(&["true"]).await;
+    let settings = Settings { projects: world.project("api", TRACKER), ..Settings::steps(&["true"]) };
+    let limits = "    limits: { cpus: 2, memory_mb: 512 }\n    timeout_seconds: 60\n";
+    world.write_config_text(&world.config_text(&settings).replace("    timeout_seconds: 60\n", limits));
+    let server = Server::start(&world.config_path(), None, world.path("log"), &["--store", "embedded"]).await;
+    eventually("the limits are told", async || server.log().contains("limits hold for ").then_some(())).await;
+    // On a machine that has delegated a control group to this test everything is kept.
+    let expected = usize::from(!server.log().contains("limits hold for a run as a whole"));
+    for told in ["limits.cpus is not kept: ", "limits.memory_mb holds for the address space of each process"] {
+        assert_eq!(server.log().matches(told).count(), expected, "{told}: {}", server.log());
+    }
 }

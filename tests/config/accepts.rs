@@ -1,9 +1,12 @@
 //! What is accepted, and what it means.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use agent_smith::config::{Action, Config, Env, Loaded, Place, Retry, Source, SourceHost, Step, parse, schema};
+use agent_smith::config::{
+    Action, Budget, Config, Env, KeepWorkspace, Limits, Loaded, Place, Retry, Source, SourceHost, Step, parse, schema,
+};
 
 fn env() -> Env {
     [("GITHUB_TOKEN", "tok"), ("ORG", "my-org"), ("PAUSE", "45"), ("POLL", "true"), ("STATE_DIRECTORY", "/state")]
@@ -98,6 +101,23 @@ fn what_is_not_written_has_the_documented_default() {
 }
 
 #[test]
+fn limits_and_budgets_mean_what_they_say() {
+    let config = clean(
+        "projects: { p: { tickets: { type: GitHub, url: https://github.com/o/r }, pipeline: mine, concurrency: 2 } }
+pipelines:
+  mine: { concurrency: 1000, budget: { wall_seconds: 90 }, steps: [{ run: make }] }
+  other: { budget: { attempts_per_day: 3 }, steps: [{ run: make }] }
+",
+    );
+    let (mine, other) = (&config.pipelines["mine"], &config.pipelines["other"]);
+    assert_eq!(config.projects["p"].concurrency, NonZeroUsize::new(2));
+    assert_eq!((mine.concurrency, other.concurrency), (NonZeroUsize::new(1000), None));
+    assert_eq!(mine.budget, Budget { wall: Some(Duration::from_secs(90)), attempts_per_day: None });
+    assert_eq!(other.budget, Budget { wall: None, attempts_per_day: NonZeroUsize::new(3) });
+    assert!(config.pipelines["fix-bug"].budget.is_unlimited(), "none, unless somebody asks for one");
+}
+
+#[test]
 fn short_times_are_valid() {
     let config = clean(&format!(
         "{}agent: {{ queue: {{ shutdown_grace_seconds: 0, consume_block_seconds: 1 }}, leader: {{ lease_seconds: 3, renew_seconds: 1 }}, \
@@ -113,7 +133,7 @@ fn type_words_ignore_case_and_the_order_of_labels_is_kept() {
     let map: String = labels.iter().map(|label| format!("\"{label}\": fix-bug, ")).collect();
     for word in ["github", "GITHUB", "gitHub"] {
         let config = clean(&format!(
-            "projects: {{ p: {{ tickets: {{ type: {word}, url: https://github.com/o/r }}, github_trigger: {{ pipeline_from_label: {{ {map} }} }} }} }}\n"
+            "projects: {{ p: {{ tickets: {{ type: {word}, url: https://github.com/o/r }}, source: {{ type: Local, path: /srv/r }}, github_trigger: {{ pipeline_from_label: {{ {map} }} }} }} }}\n"
         ));
         assert_eq!(config.projects["p"].trigger.labels(), labels);
     }
@@ -195,4 +215,29 @@ fn the_schema_describes_every_key_for_an_editor() {
     assert_eq!((&pause["minimum"], &pause["default"]), (&1.into(), &60.into()));
     let words = definitions["TicketsType"].to_string();
     assert!(words.contains("\"AzureDevOps\"") && words.contains("[Gg][Ii][Tt][Hh][Uu][Bb]"), "{words}");
+}
+
+#[test]
+fn limits_of_a_pipeline_win_over_those_of_all_one_by_one() {
+    let config = clean(
+        "projects:
+  a: { tickets: { type: GitHub, url: https://github.com/o/r } }
+agent:
+  limits: { memory_mb: 4096, processes: 512 }
+pipelines:
+  own:
+    limits: { memory_mb: 1024, cpu_seconds: 60, file_size_mb: 100, cpus: 2 }
+    keep_workspace: on_failure
+    steps: [{ run: 'true' }]
+  none: { keep_workspace: always, steps: [{ run: 'true' }] }
+",
+    );
+    let of_all = Limits { memory_mb: Some(4096), processes: Some(512), ..Limits::default() };
+    let own = Limits { memory_mb: Some(1024), cpu_seconds: Some(60), file_size_mb: Some(100), cpus: Some(2), ..of_all };
+    let meant = |name: &str| (config.pipelines[name].limits, config.pipelines[name].keep_workspace);
+    assert_eq!(meant("own"), (own, KeepWorkspace::OnFailure));
+    assert_eq!(meant("none"), (of_all, KeepWorkspace::Always));
+    assert_eq!(meant("fix-bug"), (of_all, KeepWorkspace::Never), "the built-in ones too");
+    let without = clean("projects:\n  a: { tickets: { type: GitHub, url: https://github.com/o/r } }\n");
+    assert_eq!(without.pipelines["fix-bug"].limits, Limits::default());
 }

@@ -39,6 +39,8 @@ pipelines:
     timeout_seconds: 60
     steps:
       - run: make
+  fix-bug: { steps: [{ run: ./fix }] }
+  security-scan: { steps: [{ run: ./scan }] }
 agent:
   queue:
     max_parallel_jobs: 2
@@ -59,7 +61,7 @@ const TABLE: &[Row] = &[
     ("interval_seconds", "interval", (15, 7), &["unknown key `interval`", "`interval_seconds`"]),
     ("      auth: token", "      zebra: token", (6, 7), &["unknown key `zebra`", "known here", "`api_url`"]),
     ("    github_trigger:", "    trigger:", (8, 5), &["unknown key `trigger`", "_trigger`"]),
-    ("max_parallel_jobs", "max_parallel", (23, 5), &["unknown key `max_parallel` in `queue`", "`max_parallel_jobs`"]),
+    ("max_parallel_jobs", "max_parallel", (25, 5), &["unknown key `max_parallel` in `queue`", "`max_parallel_jobs`"]),
     ("      - run: make", "      - rum: make", (20, 9), &["unknown key `rum`", "`run`"]),
     // Duplicate keys.
     (
@@ -69,7 +71,7 @@ const TABLE: &[Row] = &[
         &["`pipeline` is given twice", "line 7"],
     ),
     ("        security:", "        agent-smith:", (12, 9), &["`agent-smith` is given twice", "line 11"]),
-    ("agent:", "pipelines: {}\nagent:", (21, 1), &["`pipelines` is given twice", "line 16"]),
+    ("agent:", "pipelines: {}\nagent:", (23, 1), &["`pipelines` is given twice", "line 16"]),
     // Missing keys.
     ("      type: GitHub\n", "", (3, 5), &["`type` is missing in `tickets`"]),
     ("      url: https://github.com/org/repo\n", "", (3, 5), &["`url` is missing", "https://github.com/owner/repo"]),
@@ -94,6 +96,20 @@ const TABLE: &[Row] = &[
         (13, 14),
         &["`polling` must be a section"],
     ),
+    (
+        "    steps:\n",
+        "    limits: { memory: 64 }\n    steps:\n",
+        (19, 15),
+        &["unknown key `memory` in `limits`", "`memory_mb`"],
+    ),
+    ("    steps:\n", "    limits: { memory_mb: 8 }\n    steps:\n", (19, 26), &["`memory_mb` must be", "16"]),
+    ("    steps:\n", "    limits: { cpus: 1.5 }\n    steps:\n", (19, 21), &["must be a whole number"]),
+    (
+        "    steps:\n",
+        "    keep_workspace: sometimes\n    steps:\n",
+        (19, 21),
+        &["unknown keep_workspace `sometimes`", "`on_failure`"],
+    ),
     ("    steps:\n      - run: make", "    steps: make", (19, 12), &["`steps` must be a list"]),
     ("    steps:\n      - run: make", "    steps: []", (19, 12), &["needs at least 1 item"]),
     ("      - run: make", "      - make", (20, 9), &["must be a section"]),
@@ -105,15 +121,20 @@ const TABLE: &[Row] = &[
     ("interval_seconds: 30", "interval_seconds: -5", (15, 25), &["from 1 to", "not -5"]),
     ("timeout_seconds: 60", "timeout_seconds: 3600000000", (18, 22), &["from 1 to 2592000"]),
     ("    timeout_seconds: 60", "    retry: sometimes", (18, 12), &["unknown retry `sometimes`", "`never`"]),
-    ("max_parallel_jobs: 2", "max_parallel_jobs: 0", (23, 24), &["from 1 to"]),
+    ("max_parallel_jobs: 2", "max_parallel_jobs: 0", (25, 24), &["from 1 to"]),
+    ("timeout_seconds: 60", "concurrency: 0", (18, 18), &["from 1 to 1000, not 0"]),
+    ("    pipeline: fix-bug", "    concurrency: 1001", (7, 18), &["from 1 to 1000, not 1001"]),
+    ("timeout_seconds: 60", "budget: {}", (18, 5), &["limits nothing", "`wall_seconds`", "`attempts_per_day`"]),
+    ("timeout_seconds: 60", "budget: { attempts_per_day: 0 }", (18, 33), &["from 1 to 1000"]),
+    ("timeout_seconds: 60", "budget: { attempts: 3 }", (18, 15), &["unknown key `attempts` in `budget`"]),
     // Times that do not fit together.
     (
         "renew_seconds: 10",
         "renew_seconds: 15",
-        (26, 20),
+        (28, 20),
         &["`renew_seconds` (15)", "less than half of `lease_seconds` (30)"],
     ),
-    ("heartbeat_ttl_seconds: 120", "heartbeat_ttl_seconds: 60", (28, 28), &["`heartbeat_renew_seconds` (30)", "(60)"]),
+    ("heartbeat_ttl_seconds: 120", "heartbeat_ttl_seconds: 60", (30, 28), &["`heartbeat_renew_seconds` (30)", "(60)"]),
     // Names.
     (
         "    pipeline: fix-bug",
@@ -158,8 +179,8 @@ const TABLE: &[Row] = &[
     ("- run: make", "- agent: { type: claud }", (20, 24), &["claude"]),
     ("- run: make", "- agent: { type: claude, report: ../x }", (20, 40), &["inside of the workspace"]),
     ("- run: make", "- agent: { type: claude, prompt: '{{ ticket.titel }}' }", (20, 40), &["`ticket.title`"]),
-    ("agent:\n", "agent:\n  coding: { env: { A: b } }\n", (22, 3), &["needs `type`"]),
-    ("agent:\n", "agent:\n  coding: { type: codex, secrets: [KEY] }\n", (22, 36), &["`KEY`", "`secrets`"]),
+    ("agent:\n", "agent:\n  coding: { env: { A: b } }\n", (24, 3), &["needs `type`"]),
+    ("agent:\n", "agent:\n  coding: { type: codex, secrets: [KEY] }\n", (24, 36), &["`KEY`", "`secrets`"]),
 ];
 
 #[test]
@@ -287,8 +308,31 @@ fn a_secret_that_is_not_set_costs_nothing_else() {
     let loaded = loaded.expect("usable");
     assert_eq!(loaded.config.projects.len(), 1);
     let [problem] = loaded.problems.as_slice() else { panic!("{:?}", loaded.problems) };
-    assert_eq!((problem.about.clone(), problem.line, problem.col), (About::Secret("mine".into()), 30, 9));
+    assert_eq!((problem.about.clone(), problem.line, problem.col), (About::Secret("mine".into()), 32, 9));
     assert!(loaded.config.secrets.get("known").is_some() && loaded.config.secrets.get("mine").is_none());
+}
+
+/// A run of it would be refused, each time.
+#[test]
+fn a_checkout_needs_a_source() {
+    let project = |keys: &str| {
+        format!(
+            "projects:\n  p:\n    tickets: {{ type: GitHub, url: 'https://github.com/o/r' }}\n{keys}\npipelines:\n  mine: {{ steps: [{{ checkout: {{}} }}] }}\n  plain: {{ steps: [{{ run: make }}] }}\n"
+        )
+    };
+    let found = |keys: &str| -> Vec<(u32, u32, bool)> {
+        let found = problems(&project(keys));
+        assert!(found.iter().all(|problem| problem.message.contains("`source`")), "{found:#?}");
+        found.iter().map(|problem| (problem.line, problem.col, problem.is_error())).collect()
+    };
+    assert_eq!(found("    pipeline: mine"), [(4, 15, true)]);
+    assert_eq!(found("    pipeline: security-scan"), [(4, 15, true)], "a built-in one too");
+    assert_eq!(found("    github_trigger: { default_pipeline: mine }"), [(4, 41, true)]);
+    let labels = "    pipeline: plain\n    github_trigger: { pipeline_from_label: { a: plain, b: mine, c: mine } }";
+    assert_eq!(found(labels), [(5, 59, true)], "each pipeline once");
+    assert_eq!(found(""), [], "it names none");
+    assert_eq!(found("    github_trigger: { pipeline_from_label: { a: plain } }"), [], "nothing it names needs one");
+    assert_eq!(found("    pipeline: mine\n    source: { type: Local, path: /srv/p }"), []);
 }
 
 /// What git is called with is the source's own, which may not be the tracker's.
@@ -374,6 +418,8 @@ projects:
   three:
     tickets: { type: GitHub, url: https://github.com/o/other }
     github_trigger: { pipeline_from_label: { fix: fix-bug } }
+pipelines:
+  fix-bug: { steps: [{ run: make }] }
 ";
     let loaded = parse("f.yml", text, &env()).expect("usable");
     let [warning] = loaded.problems.as_slice() else { panic!("{:#?}", loaded.problems) };

@@ -210,7 +210,9 @@ fn an_api_base_that_looks_wrong_is_warned_of_and_used() {
 /// The warnings of a file with two projects, `a` before `b`.
 fn overlaps(a: &str, b: &str) -> Vec<String> {
     let env: Env = TOKENS.into_iter().collect();
-    let loaded = parse("f.yml", &format!("projects:\n  a: {{ {a} }}\n  b: {{ {b} }}\n"), &env).expect("usable");
+    let pipelines = "pipelines:\n  fix-bug: { steps: [{ run: make }] }\n";
+    let text = format!("projects:\n  a: {{ {a} }}\n  b: {{ {b} }}\n{pipelines}");
+    let loaded = parse("f.yml", &text, &env).expect("usable");
     assert!(loaded.left_out.is_empty(), "{:?}", loaded.problems);
     loaded.problems.iter().map(|problem| problem.message.clone()).collect()
 }

@@ -5,14 +5,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attempts;
 mod commands;
 mod configuration;
 mod leaders;
+mod limits;
 mod reconcilers;
 mod results;
 mod runs;
 mod shared;
 mod stops;
+mod trees;
 mod trouble;
 mod wishes;
 mod withdrawals;

@@ -128,8 +128,9 @@ async fn a_preset_without_steps_fails_and_says_what_to_do(backend: Backend) {
     let world = World::with(&["org/api"]).await;
     let stored = backend.open();
     let other = pipeline("other", &["true"]);
+    let source = format!("    source: {{ type: Local, path: {} }}\n", world.path("repository").display());
     world.write_config(&Settings {
-        projects: world.project("api", "org/api"),
+        projects: world.project("api", "org/api") + &source,
         pipelines: other,
         ..Settings::steps(&[])
     });

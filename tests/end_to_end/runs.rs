@@ -272,6 +272,7 @@ async fn an_attempt_that_died_is_shown_as_broken_off(backend: Backend) {
             steps: Vec::new(),
             steps_left_out: 0,
             log: Some("/nowhere.log".to_owned()),
+            workspace: None,
         },
     };
     assert!(store.record_run(&dead, &note).await.unwrap());

@@ -44,6 +44,9 @@ pub(crate) struct World {
     pub(crate) job: Job,
     pub(crate) token: String,
     pub(crate) source: String,
+    pub(crate) timeout_seconds: u64,
+    /// One more line of the pipeline.
+    pub(crate) options: String,
 }
 
 impl World {
@@ -63,8 +66,22 @@ impl World {
         let source = format!("{{ type: GitHub, url: '{}/o/r', auth: token }}", sim.url());
         let key = TicketKey::new(PlatformKind::GitHub, "p", "42");
         let job = Job::new(key, "work", AskedBy::TriggerLabel);
-        let world =
-            Self { sim, board, root, runner, repositories, remote, ticket: ticket(), job, token: TOKEN.into(), source };
+        let (ticket, token, options) = (ticket(), TOKEN.to_owned(), String::new());
+        let timeout_seconds = 60;
+        let world = Self {
+            sim,
+            board,
+            root,
+            runner,
+            repositories,
+            remote,
+            ticket,
+            job,
+            token,
+            source,
+            timeout_seconds,
+            options,
+        };
         world.write("main", &[("bug.txt", "broken\n"), ("src/lib.txt", "library\n")], "Begin");
         world
     }
@@ -93,11 +110,14 @@ impl World {
     tickets: {{ type: GitHub, url: 'https://github.com/o/r', api_url: '{}' }}
 pipelines:
   work:
-    timeout_seconds: 60
+    timeout_seconds: {}
+    {}
     steps: {steps}
 ",
             self.source,
             self.sim.api_url(),
+            self.timeout_seconds,
+            self.options,
         );
         let env: Env =
             [("GITHUB_TOKEN", self.token.as_str()), ("GITLAB_TOKEN", &self.token), ("AZURE_DEVOPS_TOKEN", &self.token)]
@@ -175,6 +195,7 @@ pub(crate) fn runner(root: &Path) -> Runner {
         supervisor: env!("CARGO_BIN_EXE_agent-smith").into(),
         host: "box-1".into(),
         environment: environment.map(|(name, value)| (name.into(), OsString::from(value))).into(),
+        cgroup: Err("a test of something else".to_owned()),
     };
     Runner::new(settings).unwrap()
 }
@@ -198,6 +219,8 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
         .args(arguments)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // What is not there is not fetched in secret.
+        .env("GIT_ALLOW_PROTOCOL", "file")
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "Anna")))
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "anna@example.org")))
         .output()

@@ -8,7 +8,9 @@
 mod change_requests;
 mod fixture;
 mod hostile;
+mod kept;
 mod mirrors;
 mod races;
 mod refusals;
+mod renamed;
 mod whole;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use agent_smith::config::{Action, Env, Pipeline, Retry, Secrets, Step, parse};
+use agent_smith::config::{Action, Budget, Env, KeepWorkspace, Limits, Pipeline, Retry, Secrets, Step, parse};
 use agent_smith::job::{AskedBy, Job, JobLease, WriteRight};
 use agent_smith::pipeline::{Confirm, Hands, Mask, RunReport, RunRequest, Runner, RunnerSettings, Stop, Writer};
 use agent_smith::platform;
@@ -104,6 +104,7 @@ pub(crate) fn settings(root: &Path) -> RunnerSettings {
         supervisor: SUPERVISOR.into(),
         host: "box-1".into(),
         environment: environment.into(),
+        cgroup: Err("a test of something else".to_owned()),
     }
 }
 
@@ -124,6 +125,10 @@ pub(crate) fn of_steps(steps: Vec<Step>, timeout: Duration) -> Pipeline {
         retry: Retry::OnCrash,
         attempts: 3,
         backoff: Duration::ZERO,
+        concurrency: None,
+        budget: Budget::default(),
+        limits: Limits::default(),
+        keep_workspace: KeepWorkspace::Never,
         steps,
         built_in: false,
     }

@@ -1,11 +1,14 @@
-//! What runs leave on disk: one log and nothing else.
+//! What runs leave on disk: one log, their workspace where a pipeline wants it kept, and nothing else.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use agent_smith::pipeline::{Outcome, Runner};
+use agent_smith::config::{KeepWorkspace, Pipeline};
+use agent_smith::job::{Cause, Withdrawal};
+use agent_smith::pipeline::report::comment;
+use agent_smith::pipeline::{Mask, Outcome, RunReport, Runner, Stop, StopReason};
 
 use crate::fixture::{Bench, entries, settings, until};
 use crate::helper;
@@ -99,4 +102,86 @@ fn a_data_directory_that_cannot_be_used_is_named() {
     fs::write(&file, "").unwrap();
     let error = Runner::new(settings(&file.join("data"))).unwrap_err().to_string();
     assert!(error.contains(file.to_str().unwrap()), "{error}");
+}
+
+/// Runs to its end, or to the end by `reason`, and says what is kept.
+async fn kept(keep: KeepWorkspace, command: &str, reason: Option<StopReason>) -> (Bench, RunReport) {
+    let (bench, stop) = (Bench::new(), Stop::default());
+    let pipeline = Pipeline { keep_workspace: keep, ..crate::fixture::pipeline(&[command], Duration::from_secs(20)) };
+    let ask = async {
+        if let Some(reason) = reason {
+            let logs = bench.root.path().join("logs");
+            let begun = || entries(&logs).iter().any(|log| fs::read_to_string(log).unwrap().contains("\nbegun\n"));
+            until("begun", begun).await;
+            stop.ask(reason);
+        }
+    };
+    let (report, ()) = tokio::join!(bench.run_with(&pipeline, &stop), ask);
+    assert_eq!(bench.leftovers(), NONE, "nothing stays where runs are at work");
+    (bench, report)
+}
+
+#[tokio::test]
+async fn a_workspace_is_kept_when_the_pipeline_says_so_and_the_run_is_over() {
+    use KeepWorkspace::{Always, Never, OnFailure};
+    let waits = "echo begun; sleep 600";
+    let withdrawn = || Some(StopReason::Withdrawn(Withdrawal::new(Cause::Cancelled, None)));
+    for (keep, command, reason, stays) in [
+        (Never, "exit 1", None, false),
+        (OnFailure, "exit 1", None, true),
+        (OnFailure, "true", None, false),
+        (OnFailure, waits, withdrawn(), false),
+        (Always, "true", None, true),
+        (Always, waits, withdrawn(), true),
+        // Handed back: the next attempt makes its own, and a lost job is somebody else's.
+        (Always, waits, Some(StopReason::ShuttingDown), false),
+        (Always, waits, Some(StopReason::LeaseLost), false),
+    ] {
+        let (bench, report) = kept(keep, &format!("echo x > file; {command}"), reason).await;
+        let folder = bench.root.path().canonicalize().unwrap().join("kept");
+        let path = folder.join(format!("{}-1", bench.job.run_id));
+        let case = format!("{keep:?} {command}: {:?}", report.outcome);
+        assert_eq!(report.kept.workspace.as_ref(), stays.then_some(&path), "{case}");
+        assert_eq!(entries(&folder).len(), usize::from(stays), "{case}");
+        let log = fs::read_to_string(report.log.as_ref().unwrap()).unwrap();
+        let told = format!("[agent-smith] the workspace is kept in {}\n[agent-smith] run ended", path.display());
+        assert_eq!(log.contains(&told), stays, "{case}: {log}");
+        let comment = comment(&report, &Mask::default());
+        assert_eq!(comment.contains(&format!("Its workspace is kept on the host, in `{}`.", path.display())), stays);
+        if stays {
+            assert_eq!(fs::read_to_string(path.join("workspace/file")).unwrap(), "x\n");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+    }
+}
+
+#[tokio::test]
+async fn kept_workspaces_are_bounded_also_after_a_restart() {
+    let (bench, _) = kept(KeepWorkspace::Always, "true", None).await;
+    let folder = bench.root.path().join("kept");
+    let day = Duration::from_secs(24 * 3600);
+    for age in 1..30 {
+        let path = folder.join(format!("other-{age}"));
+        fs::create_dir_all(path.join("workspace")).unwrap();
+        fs::File::open(&path).unwrap().set_modified(SystemTime::now() - day * age).unwrap();
+    }
+    let left = || {
+        let mut names: Vec<String> = entries(&folder)
+            .iter()
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .filter(|name| name.starts_with("other-"))
+            .collect();
+        names.sort_by_key(|name| name[6..].parse::<u32>().unwrap());
+        names
+    };
+    let restarted = Runner::new(settings(bench.root.path())).unwrap();
+    until("two weeks are left", || left().len() == 13).await;
+    drop(restarted);
+    assert_eq!((left()[0].as_str(), left()[12].as_str()), ("other-1", "other-13"));
+    for number in 0..10 {
+        fs::create_dir(folder.join(format!("more-{number}"))).unwrap();
+    }
+    bench.run(&["true"]).await;
+    assert_eq!(entries(&folder).len(), 20, "whatever the last pipeline says: {:?}", left());
+    assert!(left().len() == 9 && left().contains(&"other-1".to_owned()), "the oldest went: {:?}", left());
 }

@@ -199,7 +199,8 @@ impl Rig {
     pub(crate) fn project(&self, allowed_actors: Option<Vec<String>>) -> (Config, Arc<Project>) {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("agentsmith.yml");
-        let text = "projects: { api: { tickets: { type: GitHub, url: 'https://github.com/o/r' }, github_trigger: \
+        let text = "projects: { api: { tickets: { type: GitHub, url: 'https://github.com/o/r' }, \
+                    source: { type: Local, path: /srv/api }, github_trigger: \
                     { pipeline_from_label: { agent-smith: fix-bug } } } }";
         std::fs::write(&file, text).unwrap();
         let (live, _problems) = Live::start(&file, Env::from_iter([("GITHUB_TOKEN", "t")])).unwrap();

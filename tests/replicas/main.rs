@@ -9,7 +9,9 @@ mod change_requests;
 mod crash_table;
 mod crashes;
 mod leaders;
+mod limits;
 mod outages;
+mod stale_pushes;
 mod statuses;
 mod withdrawals;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use agent_smith::job::ClaimLock;
 use agent_smith::store::LeaseName::Poller;
-use agent_smith::store::Store;
 use agent_smith::store::embedded::EmbeddedStore;
+use agent_smith::store::{Error, Store};
 
 use crate::fixture::{enqueue, key, take, take_now};
 
@@ -54,4 +54,5 @@ async fn a_full_queue_says_so() {
     let lock = store.lock_claim(&one_more.key).await.unwrap().expect("free");
     let refused = store.record_claim(&lock, &one_more).await.expect_err("full");
     assert!(refused.to_string().contains("100000 live jobs"), "{refused}");
+    assert!(matches!(refused, Error::Full(_)), "it answers: this is no outage, {refused:?}");
 }

@@ -32,6 +32,7 @@ fn note(lease: &JobLease, state: RunState, reason: &str) -> RunNote {
             steps: vec![step],
             steps_left_out: 0,
             log: Some("/var/lib/agent-smith/logs/x-1.log".to_owned()),
+            workspace: None,
         },
     }
 }

@@ -1,8 +1,9 @@
 //! `agent-smith demo`: the whole thing on one machine with nothing installed.
 //!
-//! Four simulated platforms with tickets on them, the embedded store, the real server and real pipelines. `stage` sets it
-//! up, `view` shows it in the terminal. What must stay true: it touches nothing outside a directory of its own in the
-//! system's temporary directory and removes that at the end, also when nobody reads any more what it prints.
+//! Four simulated platforms with tickets and source on them, the embedded store, the real server and real pipelines, and a
+//! program that plays the coding agent. `stage` sets it up, `view` shows it in the terminal. What must stay true: it
+//! touches nothing outside a directory of its own in the system's temporary directory and removes that at the end, also
+//! when nobody reads any more what it prints.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::store::embedded::EmbeddedStore;
 use crate::telemetry::Format;
 
 mod platforms;
+mod repositories;
 mod stage;
 mod view;
 
@@ -38,7 +40,9 @@ const MOST_TICKETS: usize = 60;
 
 const NOTES: &str = "\
 Starts four simulated platforms with tickets on them and the real server with the embedded store, on this machine
-only, and shows every ticket on its way from label to result. Needs no configuration, no token and no network.
+only, and shows every ticket on its way from label to result: a script plays the coding agent, and its fixes end in pull
+and merge requests that are ready to merge. Needs no configuration, no token and no network; without git there are no
+pull requests.
 Everything lies in a temporary directory that goes away with the demo. Ctrl-C ends it.
 
 Example:
@@ -96,7 +100,7 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
     })
     .await?;
     platforms.register_webhooks(app.address);
-    view.introduce(&platforms.pages(), app.address);
+    view.introduce(&platforms.pages(), app.address, platforms.requests());
     stage.open_first_tickets()?;
     let signal = tokio::select! {
         signal = signals.next() => Some(signal),

@@ -1,11 +1,12 @@
-//! The four simulated platforms of the demo, with one tracker each, how the configuration names them, and the webhooks that
-//! they send to the server.
+//! The four simulated platforms of the demo, with a tracker and source each, how the configuration names them, and the
+//! webhooks that they send to the server. The source of the Jira project is on GitHub.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
 
+use super::repositories::{self, BILLING_REPOSITORY, INFRASTRUCTURE, Requests};
 use crate::sim::board::{Board, LabelRule};
 use crate::sim::git::Repositories;
 use crate::sim::hooks::Hook;
@@ -30,8 +31,8 @@ pub(super) struct Platforms {
     gitlab: SimServer,
     azure_devops: SimServer,
     jira: SimServer,
-    /// There is a repository behind the GitHub tracker; not on a machine without git.
-    has_repository: bool,
+    /// What is behind the trackers; nothing on a machine without git.
+    repositories: Option<Repositories>,
 }
 
 impl Platforms {
@@ -41,17 +42,18 @@ impl Platforms {
         board.add_tracker_with(WEBSITE, LabelRule::ExactCase)?;
         board.add_tracker(BILLING)?;
         board.add_tracker_with(OPERATIONS, LabelRule::ExactCase)?;
+        board.add_tracker(INFRASTRUCTURE)?;
         let context = "starting a simulated platform";
-        let repositories = repository(directory).await;
-        let has_repository = repositories.is_some();
-        let options = github::SimOptions { repositories, ..github::SimOptions::default() };
+        let all = repositories::make(directory).await;
+        let repositories = || all.clone();
+        let on_github = github::SimOptions { repositories: repositories(), ..github::SimOptions::default() };
+        let on_gitlab = gitlab::SimOptions { repositories: repositories(), ..gitlab::SimOptions::default() };
+        let on_azure = azure_devops::SimOptions { repositories: repositories(), ..azure_devops::SimOptions::default() };
         Ok(Self {
-            has_repository,
-            github: github::serve(board.clone(), options).await.context(context)?,
-            gitlab: gitlab::serve(board.clone(), gitlab::SimOptions::default()).await.context(context)?,
-            azure_devops: azure_devops::serve(board.clone(), azure_devops::SimOptions::default())
-                .await
-                .context(context)?,
+            repositories: repositories(),
+            github: github::serve(board.clone(), on_github).await.context(context)?,
+            gitlab: gitlab::serve(board.clone(), on_gitlab).await.context(context)?,
+            azure_devops: azure_devops::serve(board.clone(), on_azure).await.context(context)?,
             jira: jira::serve(board.clone(), jira::SimOptions::default()).await.context(context)?,
         })
     }
@@ -64,6 +66,17 @@ impl Platforms {
             ("Azure DevOps", self.azure_devops.page_url(BILLING)),
             ("Jira", self.jira.page_url(OPERATIONS)),
         ]
+    }
+
+    /// What tells of change requests, if there are any.
+    pub(super) fn requests(&self) -> Option<Requests> {
+        let pages = [&self.github, &self.gitlab, &self.azure_devops].map(SimServer::url);
+        self.repositories.clone().map(|repositories| Requests::new(repositories, pages))
+    }
+
+    /// True when pipelines can work on source.
+    pub(super) fn have_source(&self) -> bool {
+        self.repositories.is_some()
     }
 
     /// Registers a webhook to the server on each platform, as an operator does there.
@@ -96,46 +109,37 @@ impl Platforms {
 
     /// The `projects:` section, as an operator would write it.
     pub(super) fn projects(&self) -> String {
-        let project = |name: &str, tickets: String, trigger: &str| {
-            let is_whole = self.has_repository && name == "shop-api";
-            let source = match is_whole {
-                true => format!("    source: {{ type: GitHub, url: \"{}\" }}\n", self.github.page_url(SHOP)),
+        let project = |name: &str, source: String, tickets: String, trigger: &str| {
+            let source = match self.have_source() {
+                true => format!("    source: {{ {source} }}\n"),
                 false => String::new(),
             };
-            let fix = if is_whole { "propose-fix" } else { "fix-bug" };
             format!(
                 "  {name}:
 {source}    tickets: {{ {tickets}, auth: token }}
     {trigger}:
       default_pipeline: fix-bug
-      pipeline_from_label: {{ agent-smith: {fix}, feature: add-feature, security-review: security-scan }}
+      pipeline_from_label: {{ agent-smith: fix-bug, feature: add-feature, security-review: security-scan }}
     polling: {{ enabled: true, interval_seconds: 2, jitter_percent: 20 }}
 "
             )
         };
-        let github =
-            format!("type: GitHub, url: \"{}\", api_url: \"{}\"", self.github.page_url(SHOP), self.github.api_url());
+        let page = |tracker: &str| format!("type: GitHub, url: \"{}\"", self.github.page_url(tracker));
+        let on_gitlab = format!("type: GitLab, url: \"{}\"", self.gitlab.page_url(WEBSITE));
+        let below = format!("{}/_git/{BILLING_REPOSITORY}", self.azure_devops.page_url(BILLING));
+        let on_azure = format!("type: AzureRepos, url: \"{below}\"");
+        let github = format!("{}, api_url: \"{}\"", page(SHOP), self.github.api_url());
         let gitlab = format!("type: GitLab, url: \"{}\", project: {WEBSITE}", self.gitlab.url());
         let azure = format!("type: AzureDevOps, url: \"{}\", project: billing", self.azure_devops.api_url());
         let jira = format!("type: Jira, url: \"{}\", project: {OPERATIONS}", self.jira.url());
-        project("shop-api", github, "github_trigger")
-            + &project("website", gitlab, "gitlab_trigger")
-            + &project("billing", azure, "azuredevops_trigger")
-            + &project("operations", jira, "jira_trigger")
+        project("shop-api", page(SHOP), github, "github_trigger")
+            + &project("website", on_gitlab, gitlab, "gitlab_trigger")
+            + &project("billing", on_azure, azure, "azuredevops_trigger")
+            + &project("operations", page(INFRASTRUCTURE), jira, "jira_trigger")
     }
 
     /// Ends all of them.
     pub(super) async fn stop(self) {
         tokio::join!(self.github.stop(), self.gitlab.stop(), self.azure_devops.stop(), self.jira.stop());
     }
-}
-
-/// A repository behind the GitHub tracker, if there is a git that can make one.
-async fn repository(directory: &Path) -> Option<Repositories> {
-    let folder = directory.join("remotes");
-    std::fs::create_dir(&folder).ok()?;
-    let repositories = Repositories::in_folder(&folder);
-    repositories.add(SHOP).await.ok()?;
-    repositories.begin(SHOP, ("cart.txt", "an empty cart fails\n")).await.ok()?;
-    Some(repositories)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 use super::platforms::{BILLING, OPERATIONS, Platforms, SHOP, WEBSITE};
+use super::repositories::write_agent;
 use crate::config::{self, Env, Live};
 use crate::sim::board::{Board, NewTicket, Role};
 
@@ -38,7 +39,9 @@ pub(super) struct Stage {
 impl Stage {
     /// Reads the configuration for the platforms.
     pub(super) fn set(board: Board, platforms: &Platforms, directory: &Path) -> anyhow::Result<Self> {
-        let text = configuration(platforms, directory);
+        let agent = directory.join("agent.sh");
+        write_agent(&agent)?;
+        let text = configuration(platforms, directory, &agent);
         let loaded = config::parse("demo", &text, &Env::from_iter(Platforms::environment()))
             .map_err(|broken| anyhow!("{broken}"))
             .context("reading the demo's own configuration")?;
@@ -76,25 +79,33 @@ impl Stage {
     }
 }
 
+/// From source to change request, with a program that plays the coding agent.
+const WHOLE_WAY: &str = "
+      - checkout: {}
+      - agent: { command: [sh, \"AGENT\"] }
+        name: agent
+      - run: sh test.sh
+        name: test
+      - commit: {}
+      - push: {}
+      - open_change_request: {}";
+/// On a machine without git.
+const WITHOUT_SOURCE: &str = "
+      - run: echo \"reading ticket $AGENTSMITH_TICKET_ID of $AGENTSMITH_PROJECT\" && cat \"$AGENTSMITH_TICKET_FILE\" && sleep 2
+      - run: echo \"fixed in attempt $AGENTSMITH_ATTEMPT\" > result.txt && cat result.txt";
+
 /// What an operator would write, with steps that take a moment so that a person can watch.
-fn configuration(platforms: &Platforms, directory: &Path) -> String {
+fn configuration(platforms: &Platforms, directory: &Path, agent: &Path) -> String {
+    let fix = match platforms.have_source() {
+        true => WHOLE_WAY.replace("AGENT", &agent.display().to_string()),
+        false => WITHOUT_SOURCE.to_owned(),
+    };
     format!(
         "projects:
 {}pipelines:
   fix-bug:
     timeout_seconds: 60
-    steps:
-      - run: echo \"reading ticket $AGENTSMITH_TICKET_ID of $AGENTSMITH_PROJECT\" && cat \"$AGENTSMITH_TICKET_FILE\" && sleep 2
-      - run: echo \"fixed in attempt $AGENTSMITH_ATTEMPT\" > result.txt && cat result.txt
-  propose-fix:
-    timeout_seconds: 60
-    steps:
-      - checkout: {{}}
-      - run: echo \"an empty cart is fine\" > cart.txt && sleep 2
-        name: fix
-      - commit: {{}}
-      - push: {{}}
-      - open_change_request: {{}}
+    steps:{fix}
   add-feature:
     timeout_seconds: 60
     steps:

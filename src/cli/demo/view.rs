@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use tokio::time::Instant;
 
+use super::repositories::Requests;
 use crate::cli::output::{Output, shortened, takes_colour};
 use crate::config::Env;
 use crate::lifecycle::Lifecycle;
@@ -15,6 +16,10 @@ use crate::sim::board::{Board, Event, TicketView, What};
 
 /// Columns for the ticket's title, so that nearly every line stays below a hundred characters.
 const TITLE: usize = 36;
+/// Columns for the project.
+const PROJECT: usize = 9;
+/// Columns before the ticket's title.
+const BEFORE_TITLE: usize = 24;
 /// Characters of a comment.
 const REASON: usize = 56;
 
@@ -27,6 +32,7 @@ pub(super) struct View {
     finished: HashMap<Lifecycle, usize>,
     answered: usize,
     claimed_at: HashMap<(String, u64), Instant>,
+    requests: Option<Requests>,
     out: Output,
 }
 
@@ -34,23 +40,39 @@ impl View {
     pub(super) fn new(board: Board, env: &Env) -> Self {
         let (finished, claimed_at) = (HashMap::new(), HashMap::new());
         let (began, colour) = (Instant::now(), takes_colour(&std::io::stdout(), env));
-        Self { board, began, shown: 0, colour, finished, answered: 0, claimed_at, out: Output::default() }
+        Self {
+            board,
+            began,
+            shown: 0,
+            colour,
+            finished,
+            answered: 0,
+            claimed_at,
+            requests: None,
+            out: Output::default(),
+        }
     }
 
     pub(super) fn board(&self) -> &Board {
         &self.board
     }
 
-    /// Says what is there and where to look.
-    pub(super) fn introduce(&mut self, pages: &[(&str, String)], server: SocketAddr) {
+    /// Says what is there and where to look. `requests` is asked about each change request.
+    pub(super) fn introduce(&mut self, pages: &[(&str, String)], server: SocketAddr, requests: Option<Requests>) {
+        self.requests = requests;
         self.out.line("agent-smith demo: four simulated platforms, the embedded store and real pipelines\n");
         for (platform, page) in pages {
             self.out.line(format_args!("  {platform:<13} {page}"));
         }
         self.out.line(format_args!("  {:<13} http://{server}/health\n", "health"));
-        self.out.line("People put a trigger label on tickets; agent-smith finds, claims, runs and answers them.");
+        self.out.line(
+            "People put a trigger label on tickets; agent-smith finds, claims, runs and answers them. A fix goes",
+        );
+        self.out.line(
+            "the whole way: checkout, a script that plays the coding agent, tests, commit, push, change request.",
+        );
         self.out.line("Ctrl-C ends the demo and leaves nothing behind.\n");
-        let heading = format!("{:>7}  {:<9} {:<4} {:<TITLE$}  what happens", "time", "project", "no", "ticket");
+        let heading = format!("{:>7}  {:<PROJECT$} {:<4} {:<TITLE$}  what happens", "time", "project", "no", "ticket");
         let heading = self.paint("1", &heading);
         self.out.line(heading);
     }
@@ -59,7 +81,7 @@ impl View {
     pub(super) async fn follow_until_finished(&mut self, tickets: usize) {
         let mut changed = self.board.changed();
         loop {
-            self.show_new();
+            self.show_new().await;
             if self.answered >= tickets || self.out.is_lost() {
                 return;
             }
@@ -84,7 +106,7 @@ impl View {
         self.out.end(exit)
     }
 
-    fn show_new(&mut self) {
+    async fn show_new(&mut self) {
         let trackers: Vec<String> = self.board.trackers().into_iter().map(|tracker| tracker.name).collect();
         let mut events: Vec<(String, Event)> = Vec::new();
         for tracker in trackers {
@@ -98,6 +120,9 @@ impl View {
                 && let Some(ticket) = self.board.ticket(&tracker, number)
             {
                 self.show(&tracker, &ticket, &event);
+                if event.what == What::PullRequestOpened {
+                    self.show_request(&tracker, &ticket).await;
+                }
             }
         }
     }
@@ -127,7 +152,6 @@ impl View {
                 }
                 None => return,
             },
-            What::PullRequestOpened => self.paint("36", &format!("pull request, opened by {}", event.actor)),
             What::Commented(id) => match ticket.comments.iter().find(|comment| comment.id == *id) {
                 Some(comment) => {
                     self.answered += 1;
@@ -137,10 +161,25 @@ impl View {
             },
             _ => return,
         };
-        let project = tracker.rsplit('/').next().unwrap_or(tracker);
+        self.line(tracker, ticket, &text);
+    }
+
+    /// What a person who reviews it wants to know: whether it can be merged, how much it is, and where it is.
+    async fn show_request(&mut self, tracker: &str, ticket: &TicketView) {
+        let Some(requests) = &self.requests else { return };
+        let Some(request) = requests.look(tracker, ticket).await else { return };
+        self.line(tracker, ticket, &self.paint("36", &request.to_string()));
+        for more in [&request.way, &request.url] {
+            let more = self.paint("36", more);
+            self.out.line(format_args!("{:BEFORE_TITLE$}{more}", ""));
+        }
+    }
+
+    fn line(&mut self, tracker: &str, ticket: &TicketView, text: &str) {
+        let project = shortened(tracker.rsplit('/').next().unwrap_or(tracker), PROJECT);
         let title = shortened(&ticket.title, TITLE);
         let time = self.began.elapsed().as_secs_f64();
-        self.out.line(format_args!("{time:5.1} s  {project:<9} #{:<3} {title:<TITLE$}  {text}", ticket.number));
+        self.out.line(format_args!("{time:5.1} s  {project:<PROJECT$} #{:<3} {title:<TITLE$}  {text}", ticket.number));
     }
 
     fn paint(&self, code: &str, text: &str) -> String {

@@ -67,6 +67,9 @@ fn print_attempt(out: &mut Output, attempt: &AttemptRecord, state: &str) {
     if let Some(log) = &attempt.log {
         out.line(format_args!("  log {}", shortened(log, 2 * LINE)));
     }
+    if let Some(workspace) = &attempt.workspace {
+        out.line(format_args!("  workspace kept in {}", shortened(workspace, 2 * LINE)));
+    }
 }
 
 fn step_in_words(number: usize, step: &StepRecord) -> String {

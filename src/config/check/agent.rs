@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Spot, coding};
+use super::{Spot, coding, limits};
 use crate::config::env::Env;
 use crate::config::model::{Agent, Leader, LifecycleTimes, Queue, Secrets};
 use crate::config::problem::Desk;
@@ -44,6 +44,7 @@ pub(in crate::config) fn agent(
         },
         data_dir: data_dir(raw.data_dir, spot.child("data_dir"), env, desk),
         coding: raw.coding.and_then(|raw| coding::coding(raw, spot.child("coding"), secrets, desk)),
+        limits: limits::limits(raw.limits),
     }
 }
 

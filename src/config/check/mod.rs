@@ -5,9 +5,12 @@
 //! value that the structure check has already refused is not reported again.
 
 mod agent;
+mod budget;
+mod checkout;
 mod coding;
 mod forge;
 mod labels;
+mod limits;
 mod pipelines;
 mod project;
 mod source;

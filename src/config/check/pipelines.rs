@@ -3,11 +3,13 @@
 //! Called by `load`. What must stay true: a pipeline that comes with the program means the same when
 //! it is copied into the file.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::budget::budget;
 use super::steps::Steps;
-use super::{Spot, check_name};
-use crate::config::model::{DefaultAgent, Pipeline, Retry, Secrets};
+use super::{Spot, check_name, limits};
+use crate::config::model::{DefaultAgent, Limits, Pipeline, Retry, Secrets};
 use crate::config::problem::{About, Desk, Report};
 use crate::config::source::Source;
 use crate::config::{raw, tree};
@@ -26,6 +28,8 @@ pub(in crate::config) struct Means<'a> {
     pub(in crate::config) secrets: &'a Secrets,
     /// The coding agent of steps that name none.
     pub(in crate::config) agent: Option<&'a DefaultAgent>,
+    /// What its programs may use where it does not say it.
+    pub(in crate::config) limits: Limits,
 }
 
 /// The names of the pipelines that come with the program, each with its text in the syntax of the file.
@@ -52,7 +56,7 @@ fn preset(name: &str, text: &str, means: Means<'_>) -> anyhow::Result<Pipeline> 
     let mut report = Report::new(&source);
     let mut desk = Desk { report: &mut report, about: about.clone() };
     let steps = Steps::new(means.secrets, means.agent, true);
-    let checked = checked(name, raw, Spot::root(&tree), steps, &mut desk);
+    let checked = checked(name, raw, Spot::root(&tree), (steps, means.limits), &mut desk);
     anyhow::ensure!(!report.has_error(&about), "it has mistakes: {:?}", report.into_sorted());
     Ok(Pipeline { built_in: true, ..checked })
 }
@@ -65,10 +69,16 @@ pub(in crate::config) fn pipeline(
     means: Means<'_>,
     desk: &mut Desk<'_, '_>,
 ) -> Pipeline {
-    checked(name, raw, spot, Steps::new(means.secrets, means.agent, false), desk)
+    checked(name, raw, spot, (Steps::new(means.secrets, means.agent, false), means.limits), desk)
 }
 
-fn checked(name: &str, raw: raw::Pipeline, spot: Spot<'_>, mut steps: Steps<'_>, desk: &mut Desk<'_, '_>) -> Pipeline {
+fn checked(
+    name: &str,
+    raw: raw::Pipeline,
+    spot: Spot<'_>,
+    (mut steps, of_all): (Steps<'_>, Limits),
+    desk: &mut Desk<'_, '_>,
+) -> Pipeline {
     check_name("pipeline", name, spot.key_span(), desk);
     let spots = spot.child("steps");
     let written = raw.steps.into_iter().enumerate();
@@ -83,6 +93,10 @@ fn checked(name: &str, raw: raw::Pipeline, spot: Spot<'_>, mut steps: Steps<'_>,
         },
         attempts: raw.attempts,
         backoff: Duration::from_secs(raw.retry_backoff_seconds),
+        concurrency: raw.concurrency.and_then(|most| NonZeroUsize::new(most.into())),
+        budget: budget(raw.budget, spot.child("budget"), desk),
+        limits: limits::limits(raw.limits).or(of_all),
+        keep_workspace: limits::keep_workspace(raw.keep_workspace),
         steps: checked,
         built_in: false,
     }
@@ -95,7 +109,8 @@ mod tests {
 
     #[test]
     fn every_preset_can_be_read_and_says_what_it_lacks() {
-        let presets: Vec<Pipeline> = presets(Means { secrets: &Secrets::default(), agent: None }).collect();
+        let presets: Vec<Pipeline> =
+            presets(Means { secrets: &Secrets::default(), agent: None, limits: Limits::default() }).collect();
         assert_eq!(presets.len(), PRESETS.len());
         for preset in presets {
             let does: Vec<String> = preset.steps.iter().map(|step| step.action.to_string()).collect();

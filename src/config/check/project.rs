@@ -2,11 +2,13 @@
 //!
 //! Called by `load` for each project. What must stay true: a project that comes out without an error can run.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::checkout::check_checkouts;
 use super::source::source;
 use super::trigger::{check_pipeline, check_statuses, trigger};
 use super::{Spot, check_name, tracker};
@@ -38,6 +40,7 @@ pub(in crate::config) fn project(
         check_pipeline(pipeline, platform, spot.child("pipeline"), context, desk);
     }
     let (trigger, webhook_secrets) = trigger(&mut raw, platform, spot, context, desk);
+    check_checkouts((raw.pipeline.as_deref(), &trigger), platform, spot, context, desk);
     let source = raw.source.take().and_then(|raw| source(raw, platform, spot.child("source"), context.env, desk));
     let tracker = tracker::tracker(&raw.tickets, spot.child("tickets"), context.env, desk);
     if let Some(tracker) = &tracker {
@@ -56,5 +59,6 @@ pub(in crate::config) fn project(
             interval: Duration::from_secs(polling.interval_seconds),
             jitter_percent: polling.jitter_percent,
         },
+        concurrency: raw.concurrency.and_then(|most| NonZeroUsize::new(most.into())),
     })
 }

@@ -37,7 +37,7 @@ pub(super) fn check_pipeline(
 }
 
 /// The key of the trigger section that belongs to a platform.
-fn section_of(platform: PlatformKind) -> &'static str {
+pub(super) fn section_of(platform: PlatformKind) -> &'static str {
     match platform {
         PlatformKind::GitHub => "github_trigger",
         PlatformKind::GitLab => "gitlab_trigger",

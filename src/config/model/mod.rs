@@ -17,8 +17,12 @@ use super::operator::OperatorToken;
 use super::webhooks::{WebhookSecrets, Webhooks};
 use crate::ticket::PlatformKind;
 
+mod budget;
+mod limits;
 mod pipelines;
 
+pub use budget::Budget;
+pub use limits::{KeepWorkspace, Limits};
 pub use pipelines::{Action, AgentKind, AgentProgram, ChangeRequest, CodingAgent, DefaultAgent, Pipeline, Retry, Step};
 
 /// The whole file. Projects and pipelines that contain mistakes are not in it.
@@ -97,6 +101,8 @@ pub struct Project {
     pub webhook_secrets: WebhookSecrets,
     /// Whether and how often the tracker is polled.
     pub polling: Polling,
+    /// Runs of it that may be under way at once, in all replicas together; `None`: no limit.
+    pub concurrency: Option<NonZeroUsize>,
 }
 
 /// Where a project's code lives.
@@ -289,6 +295,8 @@ pub struct Agent {
     pub data_dir: PathBuf,
     /// The coding agent of every step that names none.
     pub coding: Option<DefaultAgent>,
+    /// What the programs of a run may use whose pipeline does not say it.
+    pub limits: Limits,
 }
 
 /// The queue consumer.

@@ -3,11 +3,14 @@
 //! Built by `check`; read by the claim (which pipelines there are), by the pipeline room (what to do).
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::Budget;
+use super::limits::{KeepWorkspace, Limits};
 use crate::config::template::{Condition, Template};
 
 /// Steps that run for a ticket.
@@ -23,6 +26,14 @@ pub struct Pipeline {
     pub attempts: u32,
     /// Pause before a failed run is begun again, before it is doubled and drawn.
     pub backoff: Duration,
+    /// Runs of it that may be under way at once, of all projects and in all replicas together; `None`: no limit.
+    pub concurrency: Option<NonZeroUsize>,
+    /// What its runs may spend.
+    pub budget: Budget,
+    /// What its programs may use, those limits included that hold for all pipelines.
+    pub limits: Limits,
+    /// When the workspace of a run stays after its end.
+    pub keep_workspace: KeepWorkspace,
     /// In order; the first failure ends the run.
     pub steps: Vec<Step>,
     /// True for a pipeline that comes with the program.
@@ -97,7 +108,7 @@ pub enum Action {
     Checkout {
         /// The branch to begin from; `None` is the repository's own.
         base: Option<String>,
-        /// What is there when the run is cancelled is committed and pushed.
+        /// What is there when the run ends without being done is committed and pushed.
         keep_work: bool,
     },
     /// Lets a coding agent work in the workspace.

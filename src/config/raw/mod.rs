@@ -14,8 +14,12 @@ use serde::{Deserialize, Deserializer};
 use crate::config::model::SourceHost;
 use crate::ticket::PlatformKind;
 
+mod budget;
+mod limits;
 mod pipelines;
 
+pub(super) use budget::Budget;
+pub(super) use limits::{KeepWorkspace, Limits};
 pub(super) use pipelines::{
     AgentType, ChangeRequest, Checkout, CodingAgent, Commit, DefaultAgent, Pipeline, Push, Retry, Step,
 };
@@ -59,6 +63,10 @@ pub(super) struct Project {
     pub(super) jira_trigger: Option<Trigger>,
     /// Whether and how often the tracker is asked for tickets.
     pub(super) polling: Option<Polling>,
+    /// Runs of the project that may be under way at once, in all replicas together. Default: no limit.
+    // As for max_parallel_jobs: a thousand is a slip of the finger.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) concurrency: Option<u16>,
 }
 
 /// Where the code lives.
@@ -173,6 +181,8 @@ pub(super) struct Agent {
     pub(super) data_dir: Option<String>,
     /// The coding agent of every `agent` step that names none, also of the built-in pipelines.
     pub(super) coding: Option<DefaultAgent>,
+    /// What the programs of a run may use; each limit of a pipeline's own wins over the one here.
+    pub(super) limits: Option<Limits>,
 }
 
 /// The queue consumer.

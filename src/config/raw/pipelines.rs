@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::MAX_SECONDS;
+use super::{Budget, KeepWorkspace, Limits, MAX_SECONDS};
 use crate::job::MAX_ATTEMPTS;
 
 /// Steps that run for a ticket.
@@ -27,6 +27,17 @@ pub(in crate::config) struct Pipeline {
     #[serde(default = "a_minute")]
     #[schemars(range(min = 0, max = 3600))]
     pub(in crate::config) retry_backoff_seconds: u64,
+    /// Runs of it that may be under way at once, of all projects and in all replicas together. Default: no limit.
+    // As for max_parallel_jobs: a thousand is a slip of the finger.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(in crate::config) concurrency: Option<u16>,
+    /// What its runs may spend. Default: no limit.
+    pub(in crate::config) budget: Option<Budget>,
+    /// What the programs of a run may use. Default: agent.limits, limit by limit.
+    pub(in crate::config) limits: Option<Limits>,
+    /// When the workspace of a run stays after its end, on the machine where it ran.
+    #[serde(default)]
+    pub(in crate::config) keep_workspace: KeepWorkspace,
     /// Run in order. After one that failed only those run whose `if` asks for failure() or always().
     // More is a program, and belongs into a script. The report of a run names every step.
     #[schemars(length(min = 1, max = 100))]
@@ -100,7 +111,7 @@ pub(in crate::config) struct Step {
 pub(in crate::config) struct Checkout {
     /// The branch to begin from and to merge into. Default: the repository's own.
     pub(in crate::config) base: Option<String>,
-    /// Commit and push what is there when the run is cancelled, with a subject that begins with "wip:".
+    /// Commit and push what is there when the run ends without being done, with a subject that begins with "wip:".
     pub(in crate::config) keep_work: bool,
 }
 

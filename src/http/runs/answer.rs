@@ -68,7 +68,8 @@ impl Refusal {
 
 impl From<store::Error> for Refusal {
     fn from(error: store::Error) -> Self {
-        Self::unavailable("store_unavailable", error.to_string())
+        let word = if matches!(error, store::Error::Full(_)) { "queue_full" } else { "store_unavailable" };
+        Self::unavailable(word, error.to_string())
     }
 }
 

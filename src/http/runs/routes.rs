@@ -21,6 +21,7 @@ use super::limits::{AT_ONCE, LOGS_AT_ONCE, REFUSALS_LOGGED, STEERING};
 use super::steer::Steer;
 use super::{auth, find, list, log, steer};
 use crate::config::Live;
+use crate::http::held_back;
 use crate::http::serve::Peer;
 use crate::http::webhook::Stored;
 use crate::platform::registry::Trackers;
@@ -121,7 +122,8 @@ async fn list_runs(
 
 async fn show_run(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Result<Json<RunRecord>, Refusal> {
     let _place = place(&desk.at_once)?;
-    Ok(Json(desk.find(&name).await?))
+    let (run, config) = (desk.find(&name).await?, desk.parts.config.current());
+    Ok(Json(held_back::explained(&config, desk.stored()?.store.as_ref(), run).await))
 }
 
 async fn show_log(

@@ -112,6 +112,7 @@ impl Stored {
         match error {
             store::Error::Unavailable(_) => self.away(),
             store::Error::Malformed(_) => Answer::unavailable("store_malformed", error.to_string()),
+            store::Error::Full(_) => Answer::unavailable("queue_full", error.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Who calls: `checkout`. What must stay true: whatever a ticket is called, the name is one that git and every platform
 //! take, of letters, digits and hyphens behind the prefix; the same ticket has the same name for as long as its title
-//! stays.
+//! stays, and names that begin alike when it is edited.
 
 /// Every branch of ours begins with it, and nothing else is ever pushed.
 pub(in crate::pipeline) const PREFIX: &str = "agent-smith/";
@@ -13,10 +13,21 @@ const TICKET: usize = 40;
 
 /// `agent-smith/<ticket>-<slug of the title>`.
 pub(in crate::pipeline) fn branch_of(ticket: &str, title: &str) -> String {
-    let ticket = harmless(ticket, TICKET);
-    let ticket = if ticket.is_empty() { "ticket" } else { &ticket };
+    let begin = ticket_prefix(ticket);
     let slug = harmless(&title.to_lowercase(), SLUG);
-    if slug.is_empty() { format!("{PREFIX}{ticket}") } else { format!("{PREFIX}{ticket}-{slug}") }
+    if slug.is_empty() { begin } else { format!("{begin}-{slug}") }
+}
+
+/// What the names of all branches of a ticket begin with, whatever its title.
+pub(super) fn ticket_prefix(ticket: &str) -> String {
+    let ticket = harmless(ticket, TICKET);
+    format!("{PREFIX}{}", if ticket.is_empty() { "ticket" } else { &ticket })
+}
+
+/// Whether a branch may be one of this ticket, under another title.
+pub(super) fn is_of_ticket(branch: &str, ticket: &str) -> bool {
+    let Some(rest) = branch.strip_prefix(&ticket_prefix(ticket)) else { return false };
+    rest.is_empty() || (rest.starts_with('-') && harmless(&rest[1..], SLUG) == rest[1..])
 }
 
 /// Letters and digits of ASCII, with one hyphen for whatever stands between them.
@@ -52,6 +63,16 @@ mod tests {
             "agent-smith/ticket-upload-pack-x-rm-rf-u-a-b-lock"
         );
         assert_eq!(branch_of("1", &"ab ".repeat(40)), "agent-smith/1-ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-a");
+    }
+
+    #[test]
+    fn a_branch_of_another_title_is_known_by_its_beginning() {
+        for title in ["It crashes", "日本語", "x"] {
+            assert!(is_of_ticket(&branch_of("42", title), "42"), "{title}");
+        }
+        for other in ["agent-smith/421", "agent-smith/4", "agent-smith/42/x", "agent-smith/42-x;y", "42-x", "main"] {
+            assert!(!is_of_ticket(other, "42"), "{other}");
+        }
     }
 
     proptest! {

@@ -230,6 +230,8 @@ impl<'a> Git<'a> {
             input: call.input,
             directory: call.work_tree.unwrap_or(&self.folder),
             environment: &environment,
+            // A pack is larger than any file that a step should write.
+            bounds: None,
             right: self.right,
         };
         let mut answer = Answer::default();

@@ -108,7 +108,8 @@ pub(in crate::pipeline) fn make_workspace(
     {
         create_private_dir(&git.join(part))?;
     }
-    replace(&git.join("objects/info/alternates"), format!("{}\n", own.path.join("objects").display()))?;
+    // From here to the run's own, which lies beside: so it holds when both are kept and moved.
+    replace(&git.join("objects/info/alternates"), "../../../git/objects\n")?;
     replace(&git.join("HEAD"), format!("ref: refs/heads/{branch}\n"))?;
     replace(&git.join(heads), format!("{commit}\n"))?;
     replace(&git.join(upstream), format!("{base_commit}\n"))?;

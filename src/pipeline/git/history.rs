@@ -1,14 +1,15 @@
 //! From a ticket's branch and its base to the commit where the work begins, and to the files of it.
 //!
 //! Who calls: `checkout`. All of it happens in the mirror and under its lock. What must stay true: a branch that exists
-//! is continued with its base merged in; a conflict names its paths and changes nothing; a mirror that turns out to be
-//! broken is made anew, once.
+//! is continued with its base merged in, also one from when the ticket had another title (`earlier`); a conflict names its
+//! paths and changes nothing; a mirror that turns out to be broken is made anew, once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::call::{Call, Git, Trouble};
 use super::changes::Author;
+use super::earlier::{self, Owner};
 use super::folders::GitFolder;
 use super::mirror::{MOST_PACKS, Mirror, Mirrors};
 use super::refusal::{Refusal, refusal};
@@ -21,8 +22,10 @@ const MOST_NAMED: usize = 20;
 
 /// What is asked for.
 pub(in crate::pipeline) struct Wanted<'a> {
-    /// The ticket's branch.
+    /// The ticket's branch, if there is none of an earlier title.
     pub(in crate::pipeline) branch: &'a str,
+    /// Whose branch it is.
+    pub(in crate::pipeline) owner: Owner<'a>,
     /// The branch to begin from; `None` is the remote's own.
     pub(in crate::pipeline) base: Option<&'a str>,
     /// Who merges.
@@ -38,6 +41,8 @@ pub(in crate::pipeline) struct Wanted<'a> {
 /// Where the work begins.
 #[derive(Debug, Clone)]
 pub(in crate::pipeline) struct Start {
+    /// The branch of the work.
+    pub(in crate::pipeline) branch: String,
     /// The branch that the work is to be merged into.
     pub(in crate::pipeline) base: String,
     /// Where that is.
@@ -51,10 +56,10 @@ pub(in crate::pipeline) struct Start {
 }
 
 /// What the remote has.
-struct Heads {
+pub(super) struct Heads {
     default: Option<String>,
     /// By full name.
-    commits: BTreeMap<String, String>,
+    pub(super) commits: BTreeMap<String, String>,
 }
 
 /// Fetches, merges if need be, and puts the files into the workspace.
@@ -105,29 +110,37 @@ async fn attempt(git: &mut Git<'_>, mirror: &Mirror, remote: &Remote, wanted: &W
     if !heads.commits.contains_key(&full(&base)) {
         return Err(Trouble::Refused(format!("{} has no branch `{base}`", remote.address())));
     }
-    let has_branch = heads.commits.contains_key(&full(wanted.branch));
+    let mut has_branch = heads.commits.contains_key(&full(wanted.branch));
+    let mut branch = wanted.branch.to_owned();
+    if !has_branch && let Some(earlier) = earlier::find(git, (path, remote), &heads, &base, wanted.owner).await? {
+        git.say(&format!("going on with {earlier}, from when the ticket had another title")).await;
+        (branch, has_branch) = (earlier, true);
+    }
     let mut names = vec![full(&base)];
-    names.extend(has_branch.then(|| full(wanted.branch)));
+    names.extend(has_branch.then(|| full(&branch)));
     let commits = fetch(git, path, remote, &heads, &names).await?;
     let base_commit = commits[&names[0]].clone();
     let known = names.get(1).map(|name| commits[name].clone());
     let commit = match &known {
         None => base_commit.clone(),
-        Some(known) => join(git, path, remote, wanted, (known, &base, &base_commit)).await?,
+        Some(known) => join(git, (path, remote), wanted, (&branch, known), (&base, &base_commit)).await?,
     };
     let index = wanted.own.index();
     let files = Call::on(path, &["read-tree", "--reset", "-u"]).arg(&commit).work_tree(wanted.workspace).index(&index);
     git.insist(&files.with(remote)).await?;
-    Ok(Start { base, base_commit, default: heads.default, known, commit })
+    Ok(Start { branch, base, base_commit, default: heads.default, known, commit })
 }
 
-fn full(branch: &str) -> String {
+pub(super) fn full(branch: &str) -> String {
     format!("refs/heads/{branch}")
 }
 
 /// One question to the remote.
 async fn look(git: &mut Git<'_>, mirror: &Path, remote: &Remote, wanted: &Wanted<'_>) -> Result<Heads, Trouble> {
-    let mut call = Call::on(mirror, &["ls-remote", "--quiet", "--symref", "origin", "HEAD"]).arg(full(wanted.branch));
+    let mut call = Call::on(mirror, &["ls-remote", "--quiet", "--symref", "origin", "HEAD"]);
+    for pattern in wanted.owner.patterns() {
+        call = call.arg(pattern);
+    }
     if let Some(base) = wanted.base {
         call = call.arg(full(base));
     }
@@ -153,7 +166,7 @@ fn parse_heads(output: &[u8]) -> Heads {
 }
 
 /// Gets what the mirror does not have yet. Returns where the branches are in it.
-async fn fetch(
+pub(super) async fn fetch(
     git: &mut Git<'_>,
     mirror: &Path,
     remote: &Remote,
@@ -194,10 +207,10 @@ async fn refs(git: &mut Git<'_>, mirror: &Path, names: &[String]) -> Result<BTre
 /// The branch with its base merged in.
 async fn join(
     git: &mut Git<'_>,
-    mirror: &Path,
-    remote: &Remote,
+    (mirror, remote): (&Path, &Remote),
     wanted: &Wanted<'_>,
-    (known, base, base_commit): (&str, &str, &str),
+    (branch, known): (&str, &str),
+    (base, base_commit): (&str, &str),
 ) -> Result<String, Trouble> {
     let contains = |older: &str, newer: &str| {
         Call::on(mirror, &["merge-base", "--is-ancestor"]).arg(older).arg(newer).with(remote)
@@ -213,13 +226,13 @@ async fn join(
     let answer = match git.insist(&merge).await {
         Ok(answer) => answer.output,
         Err(Trouble::Failed { code: 1, output, .. }) if !output.is_empty() => {
-            return Err(Trouble::Refused(conflict(&output, wanted.branch, base)));
+            return Err(Trouble::Refused(conflict(&output, branch, base)));
         }
         Err(trouble) => return Err(trouble),
     };
     let tree = String::from_utf8_lossy(&answer).trim_end_matches(['\0', '\n']).to_owned();
-    git.say(&format!("merging {base} into {}", wanted.branch)).await;
-    let message = format!("Merge branch '{base}' into {}\n\n{}", wanted.branch, wanted.trailer);
+    git.say(&format!("merging {base} into {branch}")).await;
+    let message = format!("Merge branch '{base}' into {branch}\n\n{}", wanted.trailer);
     let commit = Call::on(mirror, &["commit-tree"]).arg(tree).arg("-p").arg(known).arg("-p").arg(base_commit);
     git.line(&wanted.author.sign(commit.arg("-m").arg(message))).await
 }

@@ -25,6 +25,8 @@ fn report(outcome: Outcome, tail: &str) -> RunReport {
         tail: tail.into(),
         log: None,
         change_request: None,
+        notes: Vec::new(),
+        kept: Kept::default(),
         left_behind: 0,
     }
 }
@@ -181,4 +183,13 @@ proptest! {
         prop_assert!(longest_run(inner) != ticks && !inner.contains('\n'));
         prop_assert!(!inner.starts_with('`') && !inner.ends_with('`'));
     }
+}
+
+#[test]
+fn a_note_is_told_beside_the_result_and_hides_what_is_secret() {
+    let mut done = report(Outcome::Done, "");
+    done.notes = vec![not_moved("Done", "no `way` s3cr3t @all"); MOST_NOTES + 1];
+    let text = super::comment(&done, &Mask::new(["s3cr3t"]));
+    let note = "The ticket could not be moved to `Done`: ``no `way` [masked] @all``";
+    assert_eq!(text.matches(note).count(), MOST_NOTES, "{text}");
 }

@@ -112,6 +112,7 @@ async fn work(agent: &CodingAgent, line: &CommandLine, context: &mut StepContext
         input: line.prompt_is_input.then_some(prompt_file.as_path()),
         directory: &context.folder.workspace(),
         environment: &environment,
+        bounds: Some(surroundings.confinement().bounds()),
         right: context.run.right(),
     };
     let stalled = OnceLock::new();

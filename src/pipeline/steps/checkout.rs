@@ -6,7 +6,7 @@
 use std::fs;
 
 use super::context::{Checkout, Ended, StepContext, StopNow};
-use crate::pipeline::git::{Author, Git, GitFolder, Mirrors, Remote, Start, Trouble, Wanted};
+use crate::pipeline::git::{Author, Git, GitFolder, Mirrors, Owner, Remote, Start, Trouble, Wanted};
 use crate::pipeline::git::{begin, branch_of, changed_files, make_workspace};
 
 pub(super) async fn carry_out(
@@ -45,18 +45,22 @@ async fn check_out(
     let own = own.map_err(|error| Trouble::file(folder.top(), &error))?;
     let branch = branch_of(&run.ticket.id, &run.ticket.title);
     let (author, mirrors) = (Author::on(run.host()), Mirrors::below(&run.settings().data_dir));
-    let wanted = Wanted { branch: &branch, base, author: &author, trailer: &trailer, workspace: &workspace, own: &own };
+    let owner = Owner { ticket: &run.ticket.id, url: &run.ticket.url, run_id: &run.job.run_id };
+    let wanted =
+        Wanted { branch: &branch, owner, base, author: &author, trailer: &trailer, workspace: &workspace, own: &own };
     let mut git = Git::of(context, stop);
     let start = begin(&mut git, &mirrors, &remote, &wanted).await?;
-    let (on, from) = ((branch.as_str(), start.commit.as_str()), (start.base.as_str(), start.base_commit.as_str()));
+    let (on, from) =
+        ((start.branch.as_str(), start.commit.as_str()), (start.base.as_str(), start.base_commit.as_str()));
     let made =
-        own.set_branch(&branch, &start.commit).and_then(|()| make_workspace(&workspace, &own, &remote, on, from));
+        own.set_branch(&start.branch, &start.commit).and_then(|()| make_workspace(&workspace, &own, &remote, on, from));
     made.map_err(|error| Trouble::file(&workspace, &error))?;
     let changed = changed_files(&mut git, &own, (&start.base_commit, &start.commit)).await?;
     let how = if start.known.is_some() { "continued" } else { "new" };
-    git.say(&format!("{branch} ({how}) at {}, from {} at {}", start.commit, start.base, start.base_commit)).await;
+    git.say(&format!("{} ({how}) at {}, from {} at {}", start.branch, start.commit, start.base, start.base_commit))
+        .await;
     // In the background: it may take a while, and nobody waits for it.
     tokio::task::spawn_blocking(move || mirrors.prune());
-    let Start { base, base_commit, default, known, commit } = start;
+    let Start { branch, base, base_commit, default, known, commit } = start;
     Ok(Checkout { remote, own, branch, base, base_commit, default, known, commit, changed, keep_work })
 }

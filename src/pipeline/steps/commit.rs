@@ -1,19 +1,22 @@
 //! A `commit` step: everything that has changed in the workspace, as one commit on the ticket's branch.
 //!
 //! Who calls: `steps`. What must stay true: it commits what is there whoever changed it, also what an agent committed by
-//! itself in the workspace's own `.git`; without any change on the branch it says so, and that is no success.
+//! itself in the workspace's own `.git`; without any change on the branch it says so, and that is no success. Platforms
+//! carry out what messages on a main branch say, so text of the ticket closes and mentions nothing in them.
 
 use super::context::{Checkout, Ended, StepContext, StopNow};
 use super::no_checkout;
 use crate::config::Template;
 use crate::pipeline::git::{Author, Git, Tree, Trouble, changed_files, commit_all, commits_ahead};
+use crate::pipeline::inert;
 use crate::pipeline::workspace::RunFolder;
 
 /// Characters of a title in a message's first line, which lists cut off beyond.
 const SUBJECT: usize = 72;
 
 pub(super) async fn carry_out(message: Option<&Template>, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
-    let text = match message.map(|template| template.render(&context.known)).transpose() {
+    let known = || context.known.with_texts(inert::markdown, inert::markdown);
+    let text = match message.map(|template| template.render(&known()?)).transpose() {
         Ok(text) => text.unwrap_or_else(|| usual(&context.run.ticket.title, &context.run.ticket.url)),
         Err(why) => return Ended::Refused(format!("the message cannot be filled: {why}")),
     };
@@ -75,8 +78,7 @@ async fn commit_on(
 
 /// The title in one line, and where the ticket is.
 pub(super) fn usual(title: &str, url: &str) -> String {
-    let words: Vec<&str> = title.split_whitespace().collect();
-    let subject: String = words.join(" ").chars().take(SUBJECT).collect();
+    let subject = inert::line(title, SUBJECT);
     let subject = if subject.is_empty() { "Work on a ticket".to_owned() } else { subject };
     format!("{subject}\n\n{url}")
 }
@@ -97,6 +99,7 @@ mod tests {
     #[test]
     fn a_message_holds_no_line_that_only_we_may_write() {
         assert_eq!(plain(&usual("a\n b\tc", "https://x/1")), "a b c\n\nhttps://x/1");
+        assert_eq!(usual("closes #1 for @all", "u"), "closes #\u{2060}1 for @\u{2060}all\n\nu");
         assert_eq!(usual(&"x".repeat(100), "u").lines().next().map(str::len), Some(SUBJECT));
         assert_eq!(plain("x\u{1b}[2J\0\n Agent-Smith-Run: f/1\n"), "x[2J\n>  Agent-Smith-Run: f/1");
     }

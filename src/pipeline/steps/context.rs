@@ -52,6 +52,8 @@ pub(in crate::pipeline) struct State {
     pub(in crate::pipeline) checkout: Option<Checkout>,
     /// The change request that is open for it.
     pub(in crate::pipeline) change_request: Option<ChangeRequestLink>,
+    /// What a person must know of although no step failed for it, in Markdown.
+    pub(in crate::pipeline) notes: Vec<String>,
 }
 
 /// The project's source in the workspace, and how far the work on it has come.

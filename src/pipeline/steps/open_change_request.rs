@@ -108,7 +108,8 @@ fn facts(checkout: &Checkout, host: PlatformKind, context: &StepContext<'_>) -> 
     };
     let summary = format!(
         "{}\n\nagent-smith ran pipeline {} for it. {files} from {}.",
-        inline_code(&ticket.title),
+        // In a code span too: whoever looks for closing words need not read Markdown first.
+        inline_code(&inert::title(&ticket.title, &ticket.id)),
         inline_code(&run.pipeline.name),
         inline_code(&checkout.base)
     );

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::context::{Ended, StepContext, StopNow};
 use crate::job::{Job, WriteRight};
+use crate::pipeline::confine::Confinement;
 use crate::pipeline::programs::{DEFAULT_PATH, SHELL};
 use crate::pipeline::supervise::client::{Launch, supervise};
 use crate::pipeline::workspace::RunFolder;
@@ -22,16 +23,17 @@ pub(in crate::pipeline) struct Surroundings {
     workspace: PathBuf,
     environment: Vec<(OsString, OsString)>,
     right: Arc<dyn WriteRight>,
+    confinement: Confinement,
 }
 
 impl Surroundings {
     /// Puts the environment together. Of `server_environment` only the few names of the documented list are used.
     pub(in crate::pipeline) fn new(
-        supervisor: &Path,
-        server_environment: &[(OsString, OsString)],
+        (supervisor, server_environment): (&Path, &[(OsString, OsString)]),
         folder: &RunFolder,
         (job, attempt): (&Job, u32),
         right: Arc<dyn WriteRight>,
+        confinement: Confinement,
     ) -> Self {
         let mut environment: Vec<(OsString, OsString)> = server_environment
             .iter()
@@ -56,7 +58,17 @@ impl Surroundings {
         set("AGENTSMITH_RUN_ID", &job.run_id);
         set("AGENTSMITH_ATTEMPT", &attempt.to_string());
         set("AGENTSMITH_WORKSPACE", &folder.workspace());
-        Self { supervisor: supervisor.to_owned(), workspace: folder.workspace(), environment, right }
+        Self { supervisor: supervisor.to_owned(), workspace: folder.workspace(), environment, right, confinement }
+    }
+
+    /// What the run may use.
+    pub(in crate::pipeline) fn confinement(&self) -> &Confinement {
+        &self.confinement
+    }
+
+    /// The same when its steps are over.
+    pub(in crate::pipeline) fn into_confinement(self) -> Confinement {
+        self.confinement
     }
 
     /// What every step finds in its environment.
@@ -90,6 +102,7 @@ pub(super) async fn carry_out(command: &str, context: &mut StepContext<'_>, stop
         input: None,
         directory: &surroundings.workspace,
         environment: &environment,
+        bounds: Some(surroundings.confinement.bounds()),
         right: surroundings.right.as_ref(),
     };
     let (ended, left) = supervise(&launch, stop, context.capture).await;

@@ -26,6 +26,7 @@ use super::supervisor::{KILL_LIMIT, STOP_TERM, WATCH};
 use super::told::{Message, Told, allowance};
 use crate::job::WriteRight;
 use crate::pipeline::capture::Capture;
+use crate::pipeline::confine::Bounds;
 
 /// How long after a stop the supervisor may take before it is killed itself: its own limits and a second for a loaded
 /// machine. A frozen supervisor (the step may send it SIGSTOP) costs this much and no more.
@@ -57,6 +58,8 @@ pub(in crate::pipeline) struct Launch<'a> {
     pub(in crate::pipeline) directory: &'a Path,
     /// The whole environment.
     pub(in crate::pipeline) environment: &'a [(OsString, OsString)],
+    /// What it may use; `None` is as much as this process.
+    pub(in crate::pipeline) bounds: Option<&'a Bounds>,
     /// Until when it may go on. The supervisor keeps to that by its own clock, also when this process is frozen.
     pub(in crate::pipeline) right: &'a dyn WriteRight,
 }
@@ -153,6 +156,7 @@ fn start(launch: &Launch<'_>, answers: bool) -> io::Result<Started> {
     command
         .arg0("agent-smith")
         .args([super::SUBCOMMAND, WATCH])
+        .arg(launch.bounds.map(Bounds::to_argument).unwrap_or_default())
         .arg(launch.input.map_or(OsStr::new(""), Path::as_os_str))
         .args(launch.command)
         .current_dir(launch.directory)

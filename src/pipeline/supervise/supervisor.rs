@@ -24,6 +24,7 @@ use nix::unistd::{self, Pid, getpid};
 
 use super::told::{Allowance, Message, Told, allowed};
 use super::tree;
+use crate::pipeline::confine::Bounds;
 
 /// Between SIGTERM and SIGKILL when the server asks for a stop. Long enough for a build tool to remove its temporary
 /// files, short enough for ten seconds in all.
@@ -44,8 +45,9 @@ pub(super) const WATCH: &str = "watch";
 /// First argument of the short stage between the supervisor and the program.
 const BECOME: &str = "become";
 
-/// What the hidden subcommand does with the arguments behind it: a role, `watch` or `become`, then the program and its
-/// arguments. For `watch`, a file stands before the program that becomes its standard input; an empty one is none.
+/// What the hidden subcommand does with the arguments behind it: a role, `watch` or `become`, then what the program may
+/// use (empty: anything), then the program and its arguments. For `watch`, a file stands before the program that becomes
+/// its standard input; an empty one is none.
 ///
 /// A supervisor ends with the exit code of the program, 128 + n for signal n. That is for people; the server reads the
 /// report on the socket.
@@ -53,8 +55,10 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let role = arguments.next();
     let rest: Vec<OsString> = arguments.collect();
     match (role, rest.as_slice()) {
-        (Some(role), [input, command @ ..]) if role == WATCH && !command.is_empty() => watch(input, command),
-        (Some(role), [program, arguments @ ..]) if role == BECOME => become_program(program, arguments),
+        (Some(role), [bounds, input, command @ ..]) if role == WATCH && !command.is_empty() => {
+            watch((bounds, input), command)
+        }
+        (Some(role), [bounds, program, arguments @ ..]) if role == BECOME => become_program(bounds, program, arguments),
         _ => {
             eprintln!("agent-smith starts this subcommand by itself for each step: it is not for use by hand");
             ExitCode::from(2)
@@ -62,9 +66,9 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn watch(input: &OsStr, command: &[OsString]) -> ExitCode {
+fn watch(conditions: (&OsStr, &OsStr), command: &[OsString]) -> ExitCode {
     close_inherited();
-    let supervised = supervise(input, command);
+    let supervised = supervise(conditions, command);
     let message = supervised.unwrap_or_else(|error| Message { told: Told::Failed(error.to_string()), left: 0 });
     if let Ok(mut socket) = socket() {
         let _ = socket.write_all(message.to_text().as_bytes()); // the server may be gone, and then nobody asks
@@ -78,7 +82,7 @@ fn watch(input: &OsStr, command: &[OsString]) -> ExitCode {
     })
 }
 
-fn supervise(input: &OsStr, command: &[OsString]) -> io::Result<Message> {
+fn supervise(conditions: (&OsStr, &OsStr), command: &[OsString]) -> io::Result<Message> {
     // All signals wait until they are asked for: a SIGTERM to everything, as some service supervisors send it, ends the
     // step and leaves this process to clean up. Blocked and not ignored, because a shell keeps ignoring what it was
     // told to ignore.
@@ -88,7 +92,7 @@ fn supervise(input: &OsStr, command: &[OsString]) -> io::Result<Message> {
     // The step may not look into this process, where it would find the socket.
     prctl::set_dumpable(false)?;
     let stop = watch_for_stop()?;
-    let program = start_program(input, command)?;
+    let program = start_program(conditions, command)?;
     let mut step = Step { program, ended: None };
     let stopped = step.wait(&stop)?;
     let left = step.end_tree(match stopped {
@@ -108,7 +112,7 @@ fn supervise(input: &OsStr, command: &[OsString]) -> io::Result<Message> {
 }
 
 /// Starts the program by way of [`become_program`].
-fn start_program(input: &OsStr, command: &[OsString]) -> io::Result<Child> {
+fn start_program((bounds, input): (&OsStr, &OsStr), command: &[OsString]) -> io::Result<Child> {
     let stdin = match input.is_empty() {
         true => Stdio::null(),
         false => Stdio::from(fs::File::open(input).map_err(|error| named("cannot open its input", &error))?),
@@ -116,6 +120,7 @@ fn start_program(input: &OsStr, command: &[OsString]) -> io::Result<Child> {
     let program = Command::new("/proc/self/exe")
         .arg0("agent-smith")
         .args([super::SUBCOMMAND, BECOME])
+        .arg(bounds)
         .args(command)
         .stdin(stdin)
         .process_group(0) // so that `kill 0` in a script means the script
@@ -127,17 +132,29 @@ fn named(what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
-/// Turns this process into the program, with no signal blocked.
+/// Turns this process into the program, with no signal blocked and within its bounds. The supervisor stays outside: it
+/// must go on when the program is out of memory.
 ///
 /// A process inherits blocked signals, and the supervisor cannot unblock its own for a moment: a step that starts with
 /// a signal to its parent would hit it in that moment. So the new process unblocks them itself.
-fn become_program(program: &OsStr, arguments: &[OsString]) -> ExitCode {
-    let error = match SigSet::empty().thread_set_mask() {
-        Ok(()) => Command::new(program).args(arguments).exec(),
-        Err(errno) => io::Error::from(errno),
+fn become_program(bounds: &OsStr, program: &OsStr, arguments: &[OsString]) -> ExitCode {
+    // Made before there is little memory left to make it from.
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let error = match SigSet::empty().thread_set_mask().map_err(io::Error::from).and_then(|()| take_on(bounds)) {
+        Ok(()) => command.exec(),
+        Err(error) => error,
     };
     eprintln!("agent-smith: cannot start {}: {error}", program.display());
     ExitCode::from(NOT_FOUND)
+}
+
+fn take_on(bounds: &OsStr) -> io::Result<()> {
+    if bounds.is_empty() {
+        return Ok(());
+    }
+    let bounds = Bounds::from_argument(bounds).ok_or_else(|| io::Error::other("its limits are not readable"))?;
+    bounds.take_on().map_err(|error| named("its limits cannot be set", &error))
 }
 
 /// Closes what this process should not have been given; the server's own descriptors close themselves.

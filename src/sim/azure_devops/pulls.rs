@@ -46,7 +46,7 @@ pub(super) async fn list(at: Located, Query(params): Query<HashMap<String, Strin
 }
 
 pub(super) async fn read(at: Located) -> Result<Response, Problem> {
-    Ok(Json(pull(&at.pull()?, &at)).into_response())
+    Ok(Json(whole(&at.pull()?, &at).await).into_response())
 }
 
 pub(super) async fn open(at: Located, Json(body): Json<Value>) -> Result<Response, Problem> {
@@ -72,7 +72,7 @@ pub(super) async fn open(at: Located, Json(body): Json<Value>) -> Result<Respons
     match at.face.board.open_change_request(&at.tracker.name, new, change).map_err(Problem::from_board)? {
         Asked::Opened(number) => {
             let ticket = at.face.board.look(&at.tracker.name, number).map_err(Problem::from_board)?;
-            Ok((StatusCode::CREATED, Json(pull(&ticket, &at))).into_response())
+            Ok((StatusCode::CREATED, Json(whole(&ticket, &at).await)).into_response())
         }
         Asked::Exists(_) => {
             let message =
@@ -90,7 +90,7 @@ pub(super) async fn edit(at: Located, Json(body): Json<Value>) -> Result<Respons
     let open = text("status").map(|status| status == "active");
     let edit = Edit { title: text("title"), body: text("description"), open, ..Edit::default() };
     let ticket = at.face.board.edit(&at.tracker.name, ticket.number, edit).map_err(Problem::from_board)?;
-    Ok(Json(pull(&ticket, &at)).into_response())
+    Ok(Json(whole(&ticket, &at).await).into_response())
 }
 
 fn check_description(text: &str) -> Result<(), Problem> {
@@ -141,6 +141,24 @@ impl Located {
         let message = "TF401027: You need the Git 'PullRequestContribute' permission to perform this action.";
         Err(Problem::new(StatusCode::FORBIDDEN, "GitNeedsPermissionException", message))
     }
+}
+
+/// With what became of the merge that Azure Repos tries beside each pull request.
+async fn whole(ticket: &TicketView, at: &Located) -> Value {
+    let change = ticket.change.as_deref().cloned().unwrap_or_default();
+    let mut pull = pull(ticket, at);
+    let merge = match &at.face.repositories {
+        Some(repositories) => {
+            repositories.merge(&at.repository_path(&change.repository), &change.base, &change.head).await
+        }
+        None => None,
+    };
+    pull["mergeStatus"] = json!(match merge {
+        None => "notSet",
+        Some(merge) if merge.conflicts => "conflicts",
+        Some(_) => "succeeded",
+    });
+    pull
 }
 
 fn pull(ticket: &TicketView, at: &Located) -> Value {

@@ -4,7 +4,7 @@
 //! has commits that the base has not; there is one open pull request for a head and a base.
 
 use axum::Json;
-use axum::extract::RawQuery;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -39,15 +39,11 @@ pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Result<Respo
     Ok(Json(pulls).into_response())
 }
 
-pub(super) async fn read(at: Located) -> Result<Response, Problem> {
-    Ok(Json(pull(&at.pull()?, &at)).into_response())
+pub(super) async fn read(State(face): State<Face>, at: Located) -> Result<Response, Problem> {
+    Ok(Json(whole(&at.pull()?, &at, &face).await).into_response())
 }
 
-pub(super) async fn open(
-    axum::extract::State(face): axum::extract::State<Face>,
-    at: Located,
-    JsonBody(body): JsonBody,
-) -> Result<Response, Problem> {
+pub(super) async fn open(State(face): State<Face>, at: Located, JsonBody(body): JsonBody) -> Result<Response, Problem> {
     if !at.tracker.can_write {
         return Err(Problem::new(StatusCode::FORBIDDEN, "Resource not accessible by personal access token"));
     }
@@ -77,13 +73,13 @@ pub(super) async fn open(
     match at.board.open_change_request(at.name(), new, change).map_err(|error| at.problem(error))? {
         Asked::Opened(number) => {
             let ticket = at.board.look(at.name(), number).map_err(|error| at.problem(error))?;
-            Ok((StatusCode::CREATED, Json(pull(&ticket, &at))).into_response())
+            Ok((StatusCode::CREATED, Json(whole(&ticket, &at, &face).await)).into_response())
         }
         Asked::Exists(_) => Err(custom(&exists)),
     }
 }
 
-pub(super) async fn edit(at: Located, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+pub(super) async fn edit(State(face): State<Face>, at: Located, JsonBody(body): JsonBody) -> Result<Response, Problem> {
     let ticket = at.pull()?;
     if !at.tracker.can_write {
         return Err(Problem::new(StatusCode::FORBIDDEN, "Resource not accessible by personal access token"));
@@ -91,7 +87,7 @@ pub(super) async fn edit(at: Located, JsonBody(body): JsonBody) -> Result<Respon
     let open = text(&body, "state")?.map(|state| state == "open");
     let edit = Edit { title: text(&body, "title")?, body: text(&body, "body")?, open, ..Edit::default() };
     let ticket = at.board.edit(at.name(), ticket.number, edit).map_err(|error| at.problem(error))?;
-    Ok(Json(pull(&ticket, &at)).into_response())
+    Ok(Json(whole(&ticket, &at, &face).await).into_response())
 }
 
 impl Located {
@@ -108,6 +104,34 @@ fn missing(field: &str) -> Problem {
 
 fn custom(message: &str) -> Problem {
     Problem::invalid(json!({ "resource": "PullRequest", "code": "custom", "message": message }))
+}
+
+/// A single one says more than one of a list: whether it can be merged, and what that changes.
+async fn whole(ticket: &TicketView, at: &Located, face: &Face) -> Value {
+    let change = ticket.change.as_deref().cloned().unwrap_or_default();
+    let mut pull = pull(ticket, at);
+    let merge = match &face.repositories {
+        Some(repositories) => repositories.merge(at.name(), &change.base, &change.head).await,
+        None => None,
+    };
+    let state = match merge {
+        None => "unknown",
+        Some(merge) if merge.conflicts => "dirty",
+        Some(_) if change.draft => "draft",
+        Some(_) => "clean",
+    };
+    pull["mergeable"] = json!(merge.map(|merge| !merge.conflicts));
+    pull["mergeable_state"] = json!(state);
+    let counts = merge.unwrap_or_default();
+    for (name, count) in [
+        ("commits", counts.commits),
+        ("changed_files", counts.files),
+        ("additions", counts.added),
+        ("deletions", counts.removed),
+    ] {
+        pull[name] = json!(count);
+    }
+    pull
 }
 
 fn pull(ticket: &TicketView, at: &Located) -> Value {

@@ -40,7 +40,7 @@ pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Result<Respo
 }
 
 pub(super) async fn read(at: Located) -> Result<Response, Problem> {
-    Ok(Json(merge_request(&at.merge_request()?, &at)).into_response())
+    Ok(Json(whole(&at.merge_request()?, &at).await).into_response())
 }
 
 pub(super) async fn open(at: Located, fields: Fields) -> Result<Response, Problem> {
@@ -70,7 +70,7 @@ pub(super) async fn open(at: Located, fields: Fields) -> Result<Response, Proble
                 at.face.board.close(at.name(), number).map_err(Problem::from_board)?;
             }
             let ticket = at.face.board.look(at.name(), number).map_err(Problem::from_board)?;
-            Ok((StatusCode::CREATED, Json(merge_request(&ticket, &at))).into_response())
+            Ok((StatusCode::CREATED, Json(whole(&ticket, &at).await)).into_response())
         }
         Asked::Exists(number) => {
             let message = format!("Another open merge request already exists for this source branch: !{number}");
@@ -88,7 +88,7 @@ pub(super) async fn edit(at: Located, fields: Fields) -> Result<Response, Proble
     let open = fields.text("state_event").map(|event| event == "reopen");
     let edit = Edit { title: fields.text("title"), body, open, ..Edit::default() };
     let ticket = at.face.board.edit(at.name(), ticket.number, edit).map_err(Problem::from_board)?;
-    Ok(Json(merge_request(&ticket, &at)).into_response())
+    Ok(Json(whole(&ticket, &at).await).into_response())
 }
 
 impl Located {
@@ -101,6 +101,30 @@ impl Located {
 
 fn invalid(message: &str) -> Problem {
     Problem::message(StatusCode::UNPROCESSABLE_ENTITY, json!([message]))
+}
+
+/// A single one says more than one of a list: whether it can be merged, and what that changes.
+async fn whole(ticket: &TicketView, at: &Located) -> Value {
+    let change = ticket.change.as_deref().cloned().unwrap_or_default();
+    let mut request = merge_request(ticket, at);
+    let merge = match &at.face.options.repositories {
+        Some(repositories) => repositories.merge(at.name(), &change.base, &change.head).await,
+        None => None,
+    };
+    let conflicts = merge.is_some_and(|merge| merge.conflicts);
+    let (status, detailed) = match merge {
+        None => ("unchecked", "unchecked"),
+        Some(_) if conflicts => ("cannot_be_merged", "conflict"),
+        Some(_) if !ticket.open => ("can_be_merged", "not_open"),
+        Some(_) if ticket.title.starts_with("Draft:") => ("can_be_merged", "draft_status"),
+        Some(_) => ("can_be_merged", "mergeable"),
+    };
+    request["merge_status"] = json!(status);
+    request["detailed_merge_status"] = json!(detailed);
+    request["has_conflicts"] = json!(conflicts);
+    // A text, because a very large one ends with a plus sign.
+    request["changes_count"] = json!(merge.unwrap_or_default().files.to_string());
+    request
 }
 
 fn merge_request(ticket: &TicketView, at: &Located) -> Value {

@@ -10,18 +10,16 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::expiring::Expiring;
-use super::mutexes::Mutexes;
-use super::queue::{Queue, Taken};
-use super::records::Records;
+use super::entry::Taken;
+use super::state::{Delivery, State};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal, WriteRight};
 use crate::run_record::{RunNote, RunRecord, RunState};
-use crate::store::limits::{MAX_DELIVERIES, MAX_LAST_RUNS};
+use crate::store::concurrency::HeldBack;
 use crate::store::stops::{Announcer, StopHints};
 use crate::store::view::{JobView, LAST_RUN_REMEMBERED, LastRun};
 use crate::store::{
-    Acquisition, DeliveryHold, Error, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason,
-    Renewal, Result, Store, Withdrawn,
+    Acquisition, Attempt, AttemptLimits, Concurrency, DeliveryHold, Error, HalfMadeClaim, LeaseName, QueueCounts,
+    Recorded, Recovered, ReleaseReason, Renewal, Result, Store, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -32,54 +30,8 @@ pub struct EmbeddedStore {
     job_visible: Notify,
     lease_free: Notify,
     stops: Announcer,
+    held_back: HeldBack,
     generation: String,
-}
-
-#[derive(Debug)]
-struct State {
-    leases: Mutexes<LeaseName>,
-    claim_locks: Mutexes<TicketKey>,
-    queue: Queue,
-    records: Records,
-    deliveries: Expiring<String, Delivery>,
-    offered: Expiring<TicketKey, ()>,
-    last_offers: Expiring<(PlatformKind, String), Instant>,
-    last_runs: Expiring<TicketKey, (LastRun, Instant)>,
-}
-
-/// What is known of a delivery.
-#[derive(Debug, PartialEq, Eq)]
-enum Delivery {
-    /// Who is at work on it.
-    Held(String),
-    /// How it was answered.
-    Answered(String),
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            leases: Mutexes::default(),
-            claim_locks: Mutexes::default(),
-            queue: Queue::default(),
-            records: Records::default(),
-            deliveries: Expiring::holding(MAX_DELIVERIES),
-            offered: Expiring::holding(MAX_DELIVERIES),
-            last_offers: Expiring::holding(MAX_DELIVERIES),
-            last_runs: Expiring::holding(MAX_LAST_RUNS),
-        }
-    }
-}
-
-impl State {
-    fn settled(&self, run: RunRecord) -> RunRecord {
-        let live = self.queue.live_run(&run.key, &run.run_id);
-        run.settled(live.as_ref())
-    }
-
-    fn holds_delivery(&self, id: &str, holder: &str, now: Instant) -> bool {
-        matches!(self.deliveries.get(&id.to_owned(), now), Some(Delivery::Held(by)) if by == holder)
-    }
 }
 
 impl EmbeddedStore {
@@ -90,6 +42,7 @@ impl EmbeddedStore {
             job_visible: Notify::new(),
             lease_free: Notify::new(),
             stops: Announcer::default(),
+            held_back: HeldBack::default(),
             generation: random_token(),
         }
     }
@@ -193,25 +146,36 @@ impl Store for EmbeddedStore {
         Ok(self.state().queue.half_made(older_than, limit, Instant::now()))
     }
 
-    async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>> {
+    async fn take_within(
+        &self,
+        consumer: &str,
+        ttl: Duration,
+        wait: Duration,
+        limits: &Concurrency,
+    ) -> Result<Option<JobLease>> {
         let until = Instant::now() + wait;
         loop {
             let mut visible = std::pin::pin!(self.job_visible.notified());
             // Listening before asking: what becomes visible after the question ends the wait.
             visible.as_mut().enable();
             let now = Instant::now();
-            let due = {
+            let (due, full) = {
                 let queue = &mut self.state().queue;
-                if let Some(taken) = queue.take(consumer, ttl, now) {
-                    return Ok(Some(self.lease(taken, consumer, (now, ttl))));
+                match queue.take((consumer, ttl), limits, now) {
+                    Ok(taken) => return Ok(Some(self.lease(taken, consumer, (now, ttl)))),
+                    Err(full) => (queue.next_due(), full),
                 }
-                queue.next_due()
             };
+            self.held_back.note(full);
             if now >= until {
                 return Ok(None);
             }
             let _ = timeout_at(due.map_or(until, |due| due.min(until)), visible).await;
         }
+    }
+
+    async fn begin_attempt(&self, lease: &JobLease, limits: &AttemptLimits<'_>) -> Result<Attempt> {
+        Ok(self.state().begin_attempt(lease, limits, Instant::now()))
     }
 
     async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal> {
@@ -234,8 +198,11 @@ impl Store for EmbeddedStore {
 
     async fn finish(&self, lease: &JobLease) -> Result<bool> {
         let (mut state, now) = (self.state(), Instant::now());
-        let Some((job, verdict)) = state.queue.finish(&lease.job.key, lease.epoch) else { return Ok(false) };
+        let Some((job, verdict)) = state.queue.finish(&lease.job.key, lease.epoch, now) else { return Ok(false) };
         state.records.end(&job.run_id, verdict.map_or(RunState::Dropped, RunState::from), String::new(), now);
+        if state.queue.wakes_held_back() {
+            self.job_visible.notify_waiters();
+        }
         if let Some(verdict) = verdict {
             let last = LastRun { run_id: job.run_id, pipeline: job.pipeline, verdict, ended: Duration::ZERO };
             state.last_runs.set(job.key, (last, now), now + LAST_RUN_REMEMBERED, now);
@@ -244,8 +211,9 @@ impl Store for EmbeddedStore {
     }
 
     async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool> {
-        let due = (!delay.is_zero()).then(|| Instant::now() + delay);
-        let released = self.state().queue.release(&lease.job.key, lease.epoch, reason, due);
+        let now = Instant::now();
+        let due = (!delay.is_zero()).then(|| now + delay);
+        let released = self.state().queue.release((&lease.job.key, lease.epoch), reason, due, now);
         if released {
             // Also for a delayed job: those who wait must learn when it is due.
             self.job_visible.notify_waiters();
@@ -310,6 +278,9 @@ impl Store for EmbeddedStore {
         let withdrawn = state.queue.withdraw(key, withdrawal);
         if let Withdrawn::Dropped(job) = &withdrawn {
             state.records.end(&job.run_id, RunState::Cancelled, withdrawal.to_string(), Instant::now());
+            if state.queue.wakes_held_back() {
+                self.job_visible.notify_waiters();
+            }
         }
         drop(state);
         if withdrawn == Withdrawn::Stopping {

@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::entry::{Entry, Taken};
+use super::turn::{self, Running, Turn};
 use super::withdrawals::Withdrawals;
 use crate::clock;
 use crate::job::{Job, JobState, RunResult, Verdict, Withdrawal};
 use crate::run_record::LiveRun;
-use crate::store::JobView;
+use crate::store::concurrency::Full;
 use crate::store::limits::{MAX_LIVE_JOBS, bounded, queue_is_full};
-use crate::store::{HalfMadeClaim, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, Withdrawn};
+use crate::store::{
+    Concurrency, HalfMadeClaim, JobView, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal, Result, UnderWay,
+    Withdrawn,
+};
 use crate::ticket::{PlatformKind, TicketKey};
 
 /// All live jobs.
@@ -27,32 +32,9 @@ pub(super) struct Queue {
     running: BTreeSet<(Instant, TicketKey)>,
     delayed: BTreeSet<(Instant, TicketKey)>,
     epoch: u64,
+    /// Somebody found only jobs that a limit holds back, and waits for a slot.
+    held_back: bool,
     pub(super) withdrawals: Withdrawals,
-}
-
-#[derive(Debug)]
-struct Entry {
-    job: Job,
-    state: JobState,
-    attempt: u32,
-    epoch: u64,
-    consumer: String,
-    result: Option<RunResult>,
-    stop: Option<Withdrawal>,
-    /// When it was claimed, or taken if it runs.
-    since: Instant,
-    /// What the timed set of this state sorts by: recorded at, due at, leased until.
-    at: Instant,
-}
-
-/// A job that was taken.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) job: Job,
-    pub(super) attempt: u32,
-    pub(super) epoch: u64,
-    pub(super) earlier_result: Option<RunResult>,
-    pub(super) stop_asked: Option<Withdrawal>,
 }
 
 /// Which end of its project's queue a job goes to.
@@ -72,17 +54,7 @@ impl Queue {
             return Err(queue_is_full());
         }
         self.claiming.insert((now, job.key.clone()));
-        let entry = Entry {
-            job: job.clone(),
-            state: JobState::Claiming,
-            attempt: 0,
-            epoch: 0,
-            consumer: String::new(),
-            result: None,
-            stop: None,
-            since: now,
-            at: now,
-        };
+        let entry = Entry::claimed(job, now);
         self.jobs.insert(job.key.clone(), entry);
         Ok(Recorded::New)
     }
@@ -120,35 +92,81 @@ impl Queue {
             .collect()
     }
 
-    /// Takes the next job: the next project of the ring, the first of its queue.
-    pub(super) fn take(&mut self, consumer: &str, ttl: Duration, now: Instant) -> Option<Taken> {
+    /// Takes the next job that the limits let run: the next project of the ring, the first of its queue. Without one, what
+    /// is full and has jobs that wait.
+    pub(super) fn take(
+        &mut self,
+        (consumer, ttl): (&str, Duration),
+        limits: &Concurrency,
+        now: Instant,
+    ) -> std::result::Result<Taken, BTreeSet<Full>> {
         self.promote_due(now);
-        let project = self.ring.pop_front()?;
+        let (turn, full) = match limits.is_none() {
+            true => (Some(Turn { project: 0, job: 0 }), BTreeSet::new()),
+            false => {
+                let pipeline_of = |key: &TicketKey| self.jobs.get(key).map(|entry| entry.job.pipeline.as_str());
+                turn::next((&self.ring, &self.projects), pipeline_of, &self.under_way(), limits)
+            }
+        };
+        match turn.and_then(|turn| self.leave_at(turn)).and_then(|key| self.lease(&key, (consumer, ttl), now)) {
+            Some(taken) => Ok(taken),
+            None => {
+                self.held_back |= !full.is_empty();
+                Err(full)
+            }
+        }
+    }
+
+    /// What runs. A lease that lapsed counts until it is recovered.
+    fn under_way(&self) -> Running<'_> {
+        let entries = self.running.iter().filter_map(|(_, key)| self.jobs.get(key));
+        Running::count(entries.map(|entry| (entry.job.key.project.as_str(), entry.job.pipeline.as_str())))
+    }
+
+    /// True when somebody waits because of a limit, and may find room now. Asking answers it.
+    pub(super) fn wakes_held_back(&mut self) -> bool {
+        std::mem::take(&mut self.held_back)
+    }
+
+    /// Takes an entry out of its project's queue, and gives the project's next turn to the others.
+    fn leave_at(&mut self, turn: Turn) -> Option<TicketKey> {
+        let project = self.ring.remove(turn.project)?;
         let queue = self.projects.get_mut(&project)?;
-        let key = queue.pop_front()?;
+        let key = queue.remove(turn.job)?;
         if queue.is_empty() {
             self.projects.remove(&project);
         } else {
             self.ring.push_back(project);
         }
+        Some(key)
+    }
+
+    fn lease(&mut self, key: &TicketKey, (consumer, ttl): (&str, Duration), now: Instant) -> Option<Taken> {
         // The clock keeps epochs rising across a restart of the process.
         self.epoch = (self.epoch + 1).max(clock::unix_millis().saturating_mul(1_000));
-        let entry = self.jobs.get_mut(&key)?;
+        let entry = self.jobs.get_mut(key)?;
         entry.state = JobState::Running;
         entry.attempt += 1;
         entry.epoch = self.epoch;
         consumer.clone_into(&mut entry.consumer);
         entry.at = now + ttl;
         entry.since = now;
-        let taken = Taken {
-            job: entry.job.clone(),
-            attempt: entry.attempt,
-            epoch: entry.epoch,
-            earlier_result: entry.result.clone(),
-            stop_asked: entry.stop.clone(),
-        };
-        self.running.insert((entry.at, key));
+        let taken = entry.taken();
+        self.running.insert((entry.at, key.clone()));
         Some(taken)
+    }
+
+    /// What earlier attempts of the run took, for an attempt whose steps have not begun. `None`: they have.
+    pub(super) fn spent_before(&self, key: &TicketKey) -> Option<Duration> {
+        self.jobs.get(key).filter(|entry| entry.begun.is_none()).map(|entry| entry.spent)
+    }
+
+    /// The steps of an attempt begin, or have begun. What earlier attempts of the run took.
+    pub(super) fn begin(&mut self, key: &TicketKey, now: Instant) -> Duration {
+        self.jobs.get_mut(key).map_or(Duration::ZERO, |entry| {
+            entry.begun.get_or_insert(now);
+            entry.spent
+        })
     }
 
     /// When the next delayed job is due.
@@ -191,10 +209,19 @@ impl Queue {
             state: entry.state,
             since: now.saturating_duration_since(entry.since),
             ahead: waiting.map(|before| before as u64),
+            beside: if entry.state == JobState::Queued { self.beside(entry) } else { UnderWay::default() },
             attempt: entry.attempt,
             consumer: runs.then(|| entry.consumer.clone()),
             stop_asked: entry.stop.clone(),
         })
+    }
+
+    fn beside(&self, entry: &Entry) -> UnderWay {
+        let running = self.under_way();
+        UnderWay {
+            of_project: running.of_project(&entry.job.key.project),
+            of_pipeline: running.of_pipeline(&entry.job.pipeline),
+        }
     }
 
     /// What is to say of this very run, if its job is live.
@@ -240,15 +267,21 @@ impl Queue {
     }
 
     /// Ends the job. The result that it had, if it had any; `None`: the epoch is stale.
-    pub(super) fn finish(&mut self, key: &TicketKey, epoch: u64) -> Option<(Job, Option<Verdict>)> {
-        let held = self.stop(key, epoch);
+    pub(super) fn finish(&mut self, key: &TicketKey, epoch: u64, now: Instant) -> Option<(Job, Option<Verdict>)> {
+        let held = self.stop(key, epoch, now);
         let ended = if held { self.jobs.remove(key) } else { None };
         ended.map(|entry| (entry.job, entry.result.map(|result| result.verdict)))
     }
 
     /// Puts the job back, visible at `due`, at once when that is `None`. False: the epoch is stale.
-    pub(super) fn release(&mut self, key: &TicketKey, epoch: u64, reason: ReleaseReason, due: Option<Instant>) -> bool {
-        if !self.stop(key, epoch) {
+    pub(super) fn release(
+        &mut self,
+        (key, epoch): (&TicketKey, u64),
+        reason: ReleaseReason,
+        due: Option<Instant>,
+        now: Instant,
+    ) -> bool {
+        if !self.stop(key, epoch, now) {
             return false;
         }
         if let Some(entry) = self.jobs.get_mut(key)
@@ -277,7 +310,9 @@ impl Queue {
         let mut recovered = Vec::with_capacity(keys.len());
         // From the back, so that the lease that lapsed first ends up at the very front.
         for key in keys.into_iter().rev() {
-            let Some(entry) = self.jobs.get(&key) else { continue };
+            let Some(entry) = self.jobs.get_mut(&key) else { continue };
+            // Its steps ended with the lease at the latest.
+            entry.end_steps(entry.at.min(now));
             let (attempt, consumer, at) = (entry.attempt, entry.consumer.clone(), entry.at);
             self.running.remove(&(at, key.clone()));
             self.enqueue(&key, End::Front);
@@ -309,8 +344,9 @@ impl Queue {
         self.jobs.get_mut(key).filter(|entry| entry.state == JobState::Running && entry.epoch == epoch)
     }
 
-    fn stop(&mut self, key: &TicketKey, epoch: u64) -> bool {
+    fn stop(&mut self, key: &TicketKey, epoch: u64, now: Instant) -> bool {
         let Some(entry) = self.held(key, epoch) else { return false };
+        entry.end_steps(now);
         let until = entry.at;
         self.running.remove(&(until, key.clone()))
     }

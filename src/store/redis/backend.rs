@@ -15,8 +15,8 @@ use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal};
 use crate::run_record::{RunNote, RunRecord};
 use crate::store::view::{JobView, LastRun};
 use crate::store::{
-    Acquisition, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded, Recovered, ReleaseReason, Renewal,
-    Result, StopHints, Store, Withdrawn,
+    Acquisition, Attempt, AttemptLimits, Concurrency, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded,
+    Recovered, ReleaseReason, Renewal, Result, StopHints, Store, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -92,8 +92,18 @@ impl Store for RedisStore {
         claims::half_made(&self.redis, older_than, limit).await
     }
 
-    async fn take(&self, consumer: &str, ttl: Duration, wait: Duration) -> Result<Option<JobLease>> {
-        self.taker.take(&self.announcements, (consumer, ttl), wait).await
+    async fn take_within(
+        &self,
+        consumer: &str,
+        ttl: Duration,
+        wait: Duration,
+        limits: &Concurrency,
+    ) -> Result<Option<JobLease>> {
+        self.taker.take(&self.announcements, (consumer, ttl), wait, limits).await
+    }
+
+    async fn begin_attempt(&self, lease: &JobLease, limits: &AttemptLimits<'_>) -> Result<Attempt> {
+        runs::begin_attempt(&self.redis, lease, limits).await
     }
 
     async fn renew(&self, lease: &JobLease, ttl: Duration) -> Result<Renewal> {

@@ -32,10 +32,13 @@ const RUNS: &str = "{agentsmith:queue:jobs}:runs";
 /// Sorted set: run by its end.
 const ENDED_RUNS: &str = "{agentsmith:queue:jobs}:ended-runs";
 
+/// String with TTL: somebody found only jobs that a limit holds back, and waits for a slot.
+const HELD_BACK: &str = "{agentsmith:queue:jobs}:held-back";
+
 /// `KEYS` of every queue script, in the order `queue.lua` names them. The scripts add `{JOBS}:job:<ticket>` (hash, the
 /// job), `{JOBS}:project:<project>` (list, its queue), `{JOBS}:last:<ticket>` and `{JOBS}:run:<run id>` (hash, its record).
-pub(super) const QUEUE: [&str; 11] =
-    [JOBS, RING, CLAIMING, RUNNING, DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN, RUNS, ENDED_RUNS];
+pub(super) const QUEUE: [&str; 12] =
+    [JOBS, RING, CLAIMING, RUNNING, DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN, RUNS, ENDED_RUNS, HELD_BACK];
 
 /// Channel: a job became visible or was delayed. The scripts spell it out.
 pub(super) const JOBS_CHANNEL: &str = "agentsmith:announce:jobs";

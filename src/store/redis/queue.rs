@@ -4,6 +4,7 @@
 //! waiting; a take that is dropped at any point loses nothing, not even an attempt, and neither does one whose answer
 //! got lost on the way.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use super::leases;
 use super::runs;
 use super::scripts::{self, on_queue};
 use crate::job::JobLease;
-use crate::store::{Error, ReleaseReason, Result};
+use crate::store::concurrency::{Full, HeldBack};
+use crate::store::{Concurrency, Error, ReleaseReason, Result};
 
 /// Questions kept whose answer got lost. A process asks a few at a time; the lease of a forgotten one lapses.
 const MOST_UNANSWERED: usize = 64;
@@ -32,7 +34,11 @@ pub(super) struct Taker {
     /// Tokens of questions that Redis may have answered with a job although we did not hear it. The next question uses
     /// the token again and so gets that very job.
     unanswered: Arc<Mutex<Vec<String>>>,
+    held_back: Arc<HeldBack>,
 }
+
+/// For whom a job is taken: consumer, lease, and the limits in the words of the script.
+type Asker = (String, Duration, Arc<[String]>);
 
 enum Answer<L> {
     Job(L),
@@ -42,22 +48,24 @@ enum Answer<L> {
 impl Taker {
     /// Takes through this connection.
     pub(super) fn through(redis: Connection) -> Self {
-        Self { redis, unanswered: Arc::default() }
+        Self { redis, unanswered: Arc::default(), held_back: Arc::default() }
     }
 
-    /// The next job, waiting up to `wait` for one.
+    /// The next job that the limits let run, waiting up to `wait` for one.
     pub(super) async fn take(
         &self,
         announcements: &Announcements,
         (consumer, ttl): (&str, Duration),
         wait: Duration,
+        limits: &Concurrency,
     ) -> Result<Option<JobLease>> {
+        let asker: Asker = (consumer.to_owned(), ttl, in_words(limits));
         let until = Instant::now() + wait;
         loop {
             let mut announced = std::pin::pin!(announcements.jobs().notified());
             // Listening before asking: what becomes visible after the question ends the wait.
             announced.as_mut().enable();
-            match self.take_unharmed(consumer, ttl).await? {
+            match self.take_unharmed(&asker).await? {
                 Answer::Job(lease) => return Ok(Some(lease)),
                 Answer::Nothing { due_in } => {
                     let now = Instant::now();
@@ -74,9 +82,9 @@ impl Taker {
 
     /// Asks in a task of its own: when the caller is dropped while the question is on its way, the job that comes back
     /// is put back.
-    async fn take_unharmed(&self, consumer: &str, ttl: Duration) -> Result<Answer<JobLease>> {
-        let (taker, consumer) = (self.clone(), consumer.to_owned());
-        let asking = async move { taker.take_readable(&consumer, ttl).await };
+    async fn take_unharmed(&self, asker: &Asker) -> Result<Answer<JobLease>> {
+        let (taker, asker) = (self.clone(), asker.clone());
+        let asking = async move { taker.take_readable(&asker).await };
         let cut_off = |why: String| Error::Unavailable(format!("the take was cut off: {why}"));
         match tokio::spawn(asking.in_current_span()).await.map_err(|error| cut_off(error.to_string()))?? {
             Answer::Job(hand_over) => hand_over.accept().map(Answer::Job).ok_or_else(|| cut_off("no lease".into())),
@@ -85,12 +93,14 @@ impl Taker {
     }
 
     /// Takes until a job is readable; the others are set aside.
-    async fn take_readable(&self, consumer: &str, ttl: Duration) -> Result<Answer<HandOver>> {
+    async fn take_readable(&self, asker: &Asker) -> Result<Answer<HandOver>> {
+        let (consumer, ttl) = (asker.0.as_str(), asker.1);
         loop {
             let asked_at = Instant::now();
-            let (found, fields, aside) = self.ask(consumer, ttl).await?;
+            let (found, fields, aside, full) = self.ask(asker).await?;
             codec::log_set_aside(&aside);
             if found != "job" {
+                self.held_back.note(read_full(&full));
                 let due_in = fields.first().filter(|millis| !millis.is_empty());
                 let due_in = due_in.map(|millis| codec::number("the next delayed job", "due time", millis));
                 return Ok(Answer::Nothing { due_in: due_in.transpose()?.map(Duration::from_millis) });
@@ -110,14 +120,14 @@ impl Taker {
     }
 
     /// One question, asked a second time if it failed at once. Its token makes asking again safe.
-    async fn ask(&self, consumer: &str, ttl: Duration) -> Result<Reply> {
+    async fn ask(&self, asker: &Asker) -> Result<Reply> {
         let asked_before = self.unanswered().pop();
         let again = asked_before.is_some();
         let token = asked_before.unwrap_or_else(codec::random_token);
         let asked_at = Instant::now();
-        let mut reply = self.ask_once((consumer, ttl), &token, again).await;
+        let mut reply = self.ask_once(asker, &token, again).await;
         if reply.is_err() && asked_at.elapsed() < ASK_AGAIN_WITHIN {
-            reply = self.ask_once((consumer, ttl), &token, true).await;
+            reply = self.ask_once(asker, &token, true).await;
         }
         if matches!(reply, Err(Error::Unavailable(_))) {
             let mut unanswered = self.unanswered();
@@ -128,9 +138,16 @@ impl Taker {
         reply
     }
 
-    async fn ask_once(&self, (consumer, ttl): (&str, Duration), token: &str, again: bool) -> Result<Reply> {
-        let mut call = on_queue(&scripts::TAKE);
-        call.arg(consumer).arg(millis(ttl)).arg(codec::random_token()).arg(token).arg(if again { "again" } else { "" });
+    async fn ask_once(&self, (consumer, ttl, limits): &Asker, token: &str, again: bool) -> Result<Reply> {
+        let mut call = on_queue(if limits.is_empty() { &scripts::TAKE } else { &scripts::TAKE_WITHIN });
+        call.arg(consumer).arg(millis(*ttl)).arg(codec::random_token()).arg(token).arg(if again {
+            "again"
+        } else {
+            ""
+        });
+        for word in limits.iter() {
+            call.arg(word);
+        }
         self.redis.run(&call).await
     }
 
@@ -139,8 +156,27 @@ impl Taker {
     }
 }
 
-/// `job` or `none`, its fields, and what was set aside.
-type Reply = (String, Vec<String>, Vec<String>);
+/// `job` or `none`, its fields, what was set aside, and what is full.
+type Reply = (String, Vec<String>, Vec<String>, Vec<String>);
+
+/// The limits as `pop_within.lua` reads them; nothing at all when there are none.
+fn in_words(limits: &Concurrency) -> Arc<[String]> {
+    if limits.is_none() {
+        return Arc::default();
+    }
+    let [projects, pipelines] = limits.by_name();
+    let count = projects.len().to_string();
+    let pairs = projects.chain(pipelines).flat_map(|(name, most)| [name.to_owned(), most.to_string()]);
+    std::iter::once(count).chain(pairs).collect()
+}
+
+fn read_full(pairs: &[String]) -> BTreeSet<Full> {
+    let limit = |pair: &[String]| match pair[0].as_str() {
+        "project" => Full::Project(pair[1].clone()),
+        _ => Full::Pipeline(pair[1].clone()),
+    };
+    pairs.chunks_exact(2).map(limit).collect()
+}
 
 fn text(fields: &[String], index: usize) -> &str {
     fields.get(index).map_or("", String::as_str)

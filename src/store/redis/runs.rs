@@ -16,7 +16,7 @@ use super::scripts::{self, on_queue};
 use crate::job::{JobLease, RunResult, WriteRight};
 use crate::store::limits::bounded;
 use crate::store::view::LAST_RUN_REMEMBERED;
-use crate::store::{Error, ReleaseReason, Renewal, Result};
+use crate::store::{Attempt, AttemptLimits, Error, ReleaseReason, Renewal, Result};
 
 /// Heartbeat.
 pub(super) async fn renew(redis: &Connection, lease: &JobLease, ttl: Duration) -> Result<Renewal> {
@@ -30,6 +30,28 @@ pub(super) async fn renew(redis: &Connection, lease: &JobLease, ttl: Duration) -
     leases::show_heartbeat(redis, lease, ttl).await;
     let told = |index: usize| hold.rest.get(index).map_or("", String::as_str);
     Ok(codec::withdrawal(told(0), told(1)).map_or(hold.renewal, Renewal::StopAsked))
+}
+
+/// Lets the steps of an attempt begin, if the limits do.
+pub(super) async fn begin_attempt(redis: &Connection, lease: &JobLease, limits: &AttemptLimits<'_>) -> Result<Attempt> {
+    let mut call = fenced(&scripts::BEGIN_ATTEMPT, lease);
+    call.arg(limits.counted_for);
+    call.arg(limits.attempts.map_or(String::new(), |most| most.to_string())).arg(millis(limits.window));
+    call.arg(limits.wall.map_or(String::new(), |wall| millis(wall).to_string()));
+    let hold = ask(redis, lease, &call).await?;
+    if !hold.is_ours() {
+        return Ok(Attempt::Lost);
+    }
+    let ticket = lease.job.key.to_string();
+    let told = |index: usize| hold.rest.get(index).map_or("", String::as_str);
+    let time = |name, index| codec::number(&ticket, name, told(index)).map(Duration::from_millis);
+    let (spent, room_in) = (time("time spent", 1)?, time("wait for room", 2)?);
+    match told(0) {
+        "begun" => Ok(Attempt::Begun { spent, next_in: room_in }),
+        "no-time" => Ok(Attempt::NoTimeLeft),
+        "none-left" => Ok(Attempt::NoneLeft { room_in }),
+        other => Err(Error::Malformed(format!("the attempt of {ticket} is `{other}`"))),
+    }
 }
 
 /// True when the job is still this lease's.

@@ -30,9 +30,13 @@ scripts! {
     /// Lists claims that are not visible.
     HALF_MADE_CLAIMS = "queue.lua" "half_made_claims.lua";
     /// Takes a job.
-    TAKE = "queue.lua" "take.lua";
+    TAKE = "queue.lua" "pop.lua" "take.lua";
+    /// Takes a job that limits let run.
+    TAKE_WITHIN = "queue.lua" "pop_within.lua" "take.lua";
     /// Sets a job aside.
     SET_ASIDE = "queue.lua" "set_aside.lua";
+    /// Lets the steps of an attempt begin.
+    BEGIN_ATTEMPT = "queue.lua" "fence.lua" "begin_attempt.lua";
     /// Checks a lease.
     CONFIRM = "queue.lua" "fence.lua" "confirm.lua";
     /// Extends a lease on a job.

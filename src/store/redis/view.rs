@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::scripts::{self, on_queue};
 use crate::job::JobState;
 use crate::store::view::{JobView, LastRun};
-use crate::store::{Error, Result};
+use crate::store::{Error, Result, UnderWay};
 use crate::ticket::TicketKey;
 
 /// The live job of a ticket.
@@ -27,6 +27,10 @@ pub(super) async fn look(redis: &Connection, key: &TicketKey) -> Result<Option<J
         state,
         since: Duration::from_millis(codec::number(&ticket, "age", field(1))?),
         ahead: ahead.map(|ahead| codec::number(&ticket, "place in the queue", ahead)).transpose()?,
+        beside: UnderWay {
+            of_project: codec::number(&ticket, "runs of its project", field(10))?,
+            of_pipeline: codec::number(&ticket, "runs of its pipeline", field(11))?,
+        },
         attempt: codec::number(&ticket, "attempt", field(6))?,
         consumer: (state == JobState::Running).then(|| field(7).to_owned()),
         stop_asked: codec::withdrawal(field(8), field(9)),

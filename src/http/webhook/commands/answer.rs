@@ -97,6 +97,7 @@ mod tests {
     use super::*;
     use crate::http::webhook::commands::listen;
     use crate::job::{AskedBy, Cause, Job, Withdrawal};
+    use crate::store::UnderWay;
     use crate::ticket::{PlatformKind, TicketKey};
 
     fn view(state: JobState, ahead: Option<u64>) -> JobView {
@@ -106,6 +107,7 @@ mod tests {
             state,
             since: Duration::from_millis(185_400),
             ahead,
+            beside: UnderWay::default(),
             attempt: 2,
             consumer: (state == JobState::Running).then(|| "box-1-77".to_owned()),
             stop_asked: None,

@@ -10,6 +10,7 @@ use super::answer;
 use super::parse::{Command, Heard, listen};
 use crate::claim::{self, Claim, ClaimService, Order, Recall, Rejection, Standing, keys_on_tracker, standing};
 use crate::config::{Config, Project};
+use crate::http::held_back;
 use crate::job::{AskedBy, Entitled, Job, Verdict};
 use crate::lifecycle::Lifecycle;
 use crate::platform::{self, Comment, Platform, Reaction};
@@ -184,7 +185,9 @@ impl Given<'_> {
     async fn status(&self) -> Result<Outcome, claim::Error> {
         let (job, last) = (self.job().await?, self.last_run().await?);
         let shown = if job.is_none() && last.is_none() { self.verdict_shown().await? } else { None };
+        let held_back = job.as_ref().and_then(|job| held_back::because(self.parts.config, job));
         let said = answer::status(job.as_ref(), last.as_ref(), shown);
+        let said = held_back.iter().fold(said, |said, why| format!("{said}\n\nIt waits, because {why}."));
         self.say(said.clone()).await;
         Ok(Outcome::Answered(said))
     }

@@ -10,7 +10,9 @@ const TRIGGER: &str = "pipeline_from_label: { go: fix-bug, scan: fix-bug }";
 
 fn projects(tickets: &str, trigger: &str) -> Vec<Arc<Project>> {
     let kind = if tickets == JIRA { "jira" } else { "azuredevops" };
-    let text = format!("projects: {{ p: {{ tickets: {{ {tickets} }}, {kind}_trigger: {{ {trigger} }} }} }}\n");
+    let pipelines = "pipelines: { fix-bug: { steps: [{ run: make }] } }";
+    let text =
+        format!("projects: {{ p: {{ tickets: {{ {tickets} }}, {kind}_trigger: {{ {trigger} }} }} }}\n{pipelines}\n");
     let loaded = parse("f.yml", &text, &Env::default()).unwrap();
     loaded.config.projects.into_values().collect()
 }
@@ -169,7 +171,7 @@ fn a_comment_counts_by_what_its_author_says() {
 fn a_ticket_that_a_run_may_have_moved_is_not_taken_back() {
     let config = |trigger: &str, steps: &str| {
         let text = format!(
-            "projects: {{ p: {{ tickets: {{ {JIRA} }}, jira_trigger: {{ {trigger} }} }} }}\npipelines: {{ x: {{ steps: {steps} }} }}\n"
+            "projects: {{ p: {{ tickets: {{ {JIRA} }}, jira_trigger: {{ {trigger} }} }} }}\npipelines: {{ fix-bug: {{ steps: [{{ run: make }}] }}, x: {{ steps: {steps} }} }}\n"
         );
         parse("f.yml", &text, &Env::default()).unwrap().config
     };

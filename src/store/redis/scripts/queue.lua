@@ -2,7 +2,7 @@
 --
 -- KEYS, the same for every queue script (they share one slot, see keys.rs):
 --   1 live jobs   2 ring of projects   3 claiming   4 running   5 delayed   6 set aside   7 epoch   8 generation
---   9 withdrawn   10 records of runs   11 those that ended
+--   9 withdrawn   10 records of runs   11 those that ended   12 that somebody waits because of a limit
 -- The keys of one job and of one project are derived from KEYS[1], because take learns their names only inside the
 -- script; the hash tag keeps them in the slot of KEYS[1].
 --
@@ -10,7 +10,7 @@
 
 local JOBS, RING, CLAIMING, RUNNING = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local DELAYED, SET_ASIDE, EPOCH, GENERATION, WITHDRAWN = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local RUNS, ENDED_RUNS = KEYS[10], KEYS[11]
+local RUNS, ENDED_RUNS, HELD_BACK = KEYS[10], KEYS[11], KEYS[12]
 
 -- The newest entries that were set aside; more than a person will read, less than Redis will notice.
 local SET_ASIDE_KEPT = 1000
@@ -41,6 +41,11 @@ local function project_key(project)
   return '{' .. JOBS .. '}:project:' .. project
 end
 
+-- Only the project may contain colons.
+local function project_of(ticket)
+  return string.match(ticket, '^[^:]*:(.*):[^:]*$') or ''
+end
+
 -- The record of how a ticket's last run ended.
 local function last_key(ticket)
   return '{' .. JOBS .. '}:last:' .. ticket
@@ -49,6 +54,11 @@ end
 -- The record of a run.
 local function run_key(run_id)
   return '{' .. JOBS .. '}:run:' .. run_id
+end
+
+-- The attempts that were begun for a ticket: epoch by time.
+local function attempts_key(counted_for)
+  return '{' .. JOBS .. '}:attempts:' .. counted_for
 end
 
 local function forget_run(run_id)
@@ -109,7 +119,7 @@ end
 
 -- Makes a job visible. end_of_queue: 'front' or 'back'.
 local function enqueue(ticket, end_of_queue)
-  local project = string.match(ticket, '^[^:]*:(.*):[^:]*$') or ''
+  local project = project_of(ticket)
   local push = end_of_queue == 'front' and 'LPUSH' or 'RPUSH'
   if call(push, project_key(project), ticket) == 1 then
     call('RPUSH', RING, project)
@@ -117,13 +127,26 @@ local function enqueue(ticket, end_of_queue)
   call('HSET', JOBS, ticket, 'queued')
 end
 
--- Takes every trace of a job away.
+-- Takes every trace of a job away. Where somebody waits because of a limit there may be room now.
 local function forget(ticket)
   call('HDEL', JOBS, ticket)
   call('ZREM', CLAIMING, ticket)
   call('ZREM', RUNNING, ticket)
   call('ZREM', DELAYED, ticket)
   call('DEL', job_key(ticket))
+  if call('DEL', HELD_BACK) == 1 then
+    announce(ticket)
+  end
+end
+
+-- Nobody holds the job any more. What its steps took until then counts for the run, if they had begun.
+local function end_lease(ticket, ended)
+  local begun = tonumber(call('HGET', job_key(ticket), 'begun_at'))
+  if begun then
+    call('HINCRBY', job_key(ticket), 'spent', text(math.max(0, ended - begun)))
+  end
+  call('HDEL', job_key(ticket), 'consumer', 'taken_at', 'take', 'begun_at')
+  call('ZREM', RUNNING, ticket)
 end
 
 -- Keeps an unreadable entry for a person to look at. Returns what to log.
@@ -162,6 +185,26 @@ local function read_job(ticket)
     fields[index] = fields[index] or ''
   end
   return fields
+end
+
+-- The pipeline of a job; '' when it cannot be read.
+local function pipeline_of(ticket)
+  local pipeline = redis.pcall('HGET', job_key(ticket), 'pipeline')
+  return type(pipeline) == 'string' and pipeline or ''
+end
+
+-- Runs by project, and by pipeline if that is asked for. A lease that lapsed counts until it is recovered.
+local function count_running(by_pipeline)
+  local of_project, of_pipeline = {}, {}
+  for _, ticket in ipairs(call('ZRANGE', RUNNING, 0, -1)) do
+    local project = project_of(ticket)
+    of_project[project] = (of_project[project] or 0) + 1
+    if by_pipeline then
+      local pipeline = pipeline_of(ticket)
+      of_pipeline[pipeline] = (of_pipeline[pipeline] or 0) + 1
+    end
+  end
+  return of_project, of_pipeline
 end
 
 -- Makes delayed jobs that are due visible. Returns how many.

@@ -13,13 +13,13 @@ for index = #lapsed, 1, -1 do
   elseif not job then
     aside[#aside + 1] = set_aside(ticket, reason)
   else
-    call('ZREM', RUNNING, ticket)
-    call('HDEL', job_key(ticket), 'consumer', 'taken_at', 'take')
+    -- Its steps ended with the lease at the latest.
+    end_lease(ticket, math.min(NOW, tonumber(call('ZSCORE', RUNNING, ticket)) or NOW))
     enqueue(ticket, 'front')
     recovered[#recovered + 1] = { ticket, job[4], job[5] }
   end
 end
-if #recovered + promote_due() > 0 then
+if #recovered + #aside + promote_due() > 0 then
   announce('')
 end
 return { recovered, aside }

@@ -6,8 +6,7 @@ if HOLD ~= 'lost' then
     local attempt = tonumber(call('HGET', JOB, 'attempt')) or 1
     call('HSET', JOB, 'attempt', text(math.max(0, attempt - 1)))
   end
-  call('HDEL', JOB, 'consumer', 'taken_at', 'take')
-  call('ZREM', RUNNING, TICKET)
+  end_lease(TICKET, NOW)
   local delay = tonumber(ARGV[14])
   if delay > 0 then
     call('HSET', JOBS, TICKET, 'queued')

@@ -1,26 +1,9 @@
--- Takes the next job: the next project of the ring, the first of its queue.
+-- Takes the next job: the next project of the ring, the first of its queue. What that is, pop.lua or pop_within.lua says.
 -- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation, 4 token of this question,
---       5 'again' when the same question was asked before and no answer came, else ''
+--       5 'again' when the same question was asked before and no answer came, else '', and see pop_within.lua
 -- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment, stop, stop by },
---        { set aside ... } }
---      or { 'none', { milliseconds until a delayed job is due, or '' }, { set aside ... } }
-
--- The next entry of the next project that has one.
-local function pop()
-  while true do
-    local project = call('LPOP', RING)
-    if not project then
-      return nil
-    end
-    local ticket = call('LPOP', project_key(project))
-    if ticket then
-      if call('EXISTS', project_key(project)) == 1 then
-        call('RPUSH', RING, project)
-      end
-      return ticket
-    end
-  end
-end
+--        { set aside ... }, {} }
+--      or { 'none', { milliseconds after which to ask again, or '' }, { set aside ... }, { kind and name of what is full ... } }
 
 -- Writes the lease down. The answer to the caller.
 local function lease(ticket, job, attempt, epoch, aside)
@@ -28,7 +11,7 @@ local function lease(ticket, job, attempt, epoch, aside)
   call('ZADD', RUNNING, text(NOW + tonumber(ARGV[2])), ticket)
   call('HSET', JOBS, ticket, 'running')
   local fields = { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7], job[8], job[9] }
-  return { 'job', fields, aside }
+  return { 'job', fields, aside, {} }
 end
 
 -- The job that this very question was given before its answer got lost. Few jobs run at a time, and few answers get lost.
@@ -50,11 +33,14 @@ end
 promote_due()
 local aside = {}
 for _ = 1, BATCH do
-  local ticket = pop()
+  local ticket, look_on_in = pop()
   if not ticket then
     local first = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
-    local pause = first[2] and text(math.max(0, tonumber(first[2]) - NOW)) or ''
-    return { 'none', { pause }, aside }
+    local pause = first[2] and math.max(0, tonumber(first[2]) - NOW)
+    if look_on_in then
+      pause = math.min(pause or look_on_in, look_on_in)
+    end
+    return { 'none', { pause and text(pause) or '' }, aside, held_back() }
   end
   local job, reason = read_job(ticket)
   if call('HGET', JOBS, ticket) ~= 'queued' then
@@ -66,4 +52,4 @@ for _ = 1, BATCH do
     return lease(ticket, job, text(tonumber(job[4]) + 1), next_epoch(), aside)
   end
 end
-return { 'none', { '0' }, aside }
+return { 'none', { '0' }, aside, held_back() }

@@ -45,7 +45,7 @@ if state == 'running' or job[8] ~= '' then
   return { 'stopping' }
 end
 if state == 'queued' then
-  local project = string.match(ticket, '^[^:]*:(.*):[^:]*$') or ''
+  local project = project_of(ticket)
   call('LREM', project_key(project), 0, ticket)
   if call('EXISTS', project_key(project)) == 0 then
     call('LREM', RING, 0, project)

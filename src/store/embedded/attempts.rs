@@ -1,0 +1,54 @@
+//! The attempts that began lately, by what they are counted for.
+//!
+//! Who calls: `backend`, under its mutex. What must stay true: never more than [`MAX_COUNTED`] tickets, and of each no
+//! more attempts than its limit.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::expiring::Expiring;
+use crate::store::limits::MAX_COUNTED;
+
+/// Epochs and times of attempts, the oldest first.
+#[derive(Debug)]
+pub(super) struct Attempts(Expiring<String, Vec<(u64, Instant)>>);
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self(Expiring::holding(MAX_COUNTED))
+    }
+}
+
+impl Attempts {
+    /// Counts the attempt of this epoch, once, and says when there is room for one more.
+    ///
+    /// # Errors
+    /// When there is room for this one.
+    pub(super) fn count(
+        &mut self,
+        (counted_for, epoch): (&str, u64),
+        most: NonZeroUsize,
+        window: Duration,
+        now: Instant,
+    ) -> Result<Duration, Duration> {
+        let counts = |(_, at): &(u64, Instant)| now.saturating_duration_since(*at) < window;
+        let known = self.0.get(&counted_for.to_owned(), now).into_iter().flatten();
+        let mut begun: Vec<(u64, Instant)> = known.copied().filter(counts).collect();
+        let room_in = |begun: &[(u64, Instant)]| {
+            let last = begun.len().checked_sub(most.get()).map(|over| begun[over].1);
+            last.map_or(Duration::ZERO, |last| (last + window).saturating_duration_since(now))
+        };
+        if begun.iter().any(|(known, _)| *known == epoch) {
+            return Ok(room_in(&begun));
+        }
+        if begun.len() >= most.get() {
+            return Err(room_in(&begun));
+        }
+        begun.push((epoch, now));
+        let next_in = room_in(&begun);
+        self.0.set(counted_for.to_owned(), begun, now + window, now);
+        Ok(next_in)
+    }
+}

@@ -1,0 +1,75 @@
+//! One live job.
+//!
+//! Who calls: `queue`, which keeps its state and its times in step with the sets that they are in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::job::{Job, JobState, RunResult, Withdrawal};
+
+/// A job and what became of it so far.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) job: Job,
+    pub(super) state: JobState,
+    pub(super) attempt: u32,
+    pub(super) epoch: u64,
+    pub(super) consumer: String,
+    pub(super) result: Option<RunResult>,
+    pub(super) stop: Option<Withdrawal>,
+    /// When the steps of the attempt that runs began.
+    pub(super) begun: Option<Instant>,
+    /// What the steps of earlier attempts took.
+    pub(super) spent: Duration,
+    /// When it was claimed, or taken if it runs.
+    pub(super) since: Instant,
+    /// What the timed set of this state sorts by: recorded at, due at, leased until.
+    pub(super) at: Instant,
+}
+
+impl Entry {
+    /// One that a claim has just recorded.
+    pub(super) fn claimed(job: &Job, now: Instant) -> Self {
+        Self {
+            job: job.clone(),
+            state: JobState::Claiming,
+            attempt: 0,
+            epoch: 0,
+            consumer: String::new(),
+            result: None,
+            stop: None,
+            begun: None,
+            spent: Duration::ZERO,
+            since: now,
+            at: now,
+        }
+    }
+
+    /// What its consumer gets.
+    pub(super) fn taken(&self) -> Taken {
+        Taken {
+            job: self.job.clone(),
+            attempt: self.attempt,
+            epoch: self.epoch,
+            earlier_result: self.result.clone(),
+            stop_asked: self.stop.clone(),
+        }
+    }
+
+    /// What the steps took until then counts for the run, if they had begun.
+    pub(super) fn end_steps(&mut self, ended: Instant) {
+        let begun = self.begun.take();
+        self.spent += begun.map_or(Duration::ZERO, |begun| ended.saturating_duration_since(begun));
+    }
+}
+
+/// A job that was taken.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) job: Job,
+    pub(super) attempt: u32,
+    pub(super) epoch: u64,
+    pub(super) earlier_result: Option<RunResult>,
+    pub(super) stop_asked: Option<Withdrawal>,
+}
