@@ -95,7 +95,7 @@ impl Admission {
                 return Ok(Admitted::No(format!("cannot tell who labelled it, and allowed_actors is set: {why}")));
             }
             Asker::Untold(why) => {
-                self.tell_once(project, "who labels", &why);
+                self.tell_once(project, "who labelled cannot be told, so every label counts", &why);
                 return Ok(Admitted::Yes);
             }
         };
@@ -113,7 +113,8 @@ impl Admission {
             Ok(true) => Ok(Admitted::Yes),
             Ok(false) => Ok(no("who may not write to the tracker")),
             Err(error) if is_untold(&error) => {
-                self.tell_once(project, "who may write", &error.to_string());
+                let told = "who may write cannot be told, so the label of every person counts";
+                self.tell_once(project, told, &error.to_string());
                 Ok(Admitted::Yes)
             }
             Err(error) => Err(error),
@@ -139,7 +140,7 @@ impl Admission {
     fn tell_once(&self, project: &Project, what: &'static str, why: &str) {
         let mut memory = self.lock();
         if memory.told.len() < MOST_TOLD && memory.told.insert((project.name.clone(), what)) {
-            info!(project = project.name, "{what} cannot be told, so every label counts: {why}");
+            info!(project = project.name, "{what}: {why}");
         }
     }
 
