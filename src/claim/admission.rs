@@ -236,7 +236,7 @@ mod tests {
 
     fn project(list: &str) -> std::sync::Arc<Project> {
         let file = format!(
-            "projects: {{ p: {{ tickets: {{ type: GitHub, url: https://github.com/o/r }}, \
+            "projects: {{ p: {{ tickets: {{ type: GitHub, url: https://github.com/o/r }}, source: {{ type: Local, path: /srv/p }}, \
              github_trigger: {{ pipeline_from_label: {{ go: fix-bug }}{list} }} }} }}\n"
         );
         parse("f.yml", &file, &Env::default()).unwrap().config.projects["p"].clone()
