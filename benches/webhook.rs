@@ -44,6 +44,8 @@ const FILE: &str = "projects:
   api:
     tickets: { type: GitHub, url: https://github.com/org/api }
     github_trigger: { pipeline_from_label: { agent-smith: fix-bug } }
+pipelines:
+  fix-bug: { steps: [{ run: make }] }
 ";
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -48,6 +48,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
         &[
             "project_health",
             "claim",
+            "pipeline",
             "availability",
             "platform",
             "store",

@@ -134,6 +134,7 @@ conformance! {
         many_states_come_in_order,
         live_jobs_are_found_under_any_project,
         a_look_tells_where_a_job_stands,
+        what_waits_is_told_in_order_project_by_project,
         the_last_result_is_remembered,
     }
 }

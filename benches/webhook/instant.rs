@@ -3,7 +3,8 @@
 use agent_smith::job::{Entitled, WriteRight};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::platform::{
-    Access, Comment, Labelling, Listing, Page, PlannedCall, Platform, Position, Reaction, Result, StatusChange,
+    Access, Comment, CommentId, Labelling, Listing, Page, PlannedCall, Platform, Position, Reaction, Result,
+    StatusChange,
 };
 use agent_smith::ticket::{Account, Labels, PlatformKind, Ticket};
 
@@ -48,8 +49,8 @@ impl Platform for Instant {
         Ok(StatusChange::AlreadyThere)
     }
 
-    async fn comment(&self, _right: &dyn WriteRight, _comment: &Comment) -> Result<()> {
-        Ok(())
+    async fn comment(&self, _right: &dyn WriteRight, _comment: &Comment) -> Result<Option<CommentId>> {
+        Ok(None)
     }
 
     async fn me(&self) -> Result<Account> {

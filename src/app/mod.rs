@@ -24,6 +24,7 @@ use crate::consumer::{self, Consumer};
 use crate::health::{Health, State};
 use crate::http::{self, webhook};
 use crate::leader::Leader;
+use crate::pipeline::report::live::Pace;
 use crate::pipeline::{Confiner, Runner, RunnerSettings, own_cgroup, supervise};
 use crate::platform::http::{Http, Settings};
 use crate::platform::registry::Trackers;
@@ -59,6 +60,8 @@ pub struct Options {
     pub host: String,
     /// How the platforms are called.
     pub calls: Settings,
+    /// When a ticket is told something before the result of its run.
+    pub pace: Pace,
     /// Where to listen, bound already so that a taken port is reported before anything starts.
     pub listener: TcpListener,
 }
@@ -162,7 +165,7 @@ fn start_loops(
     let retry_ceiling = config.current().agent.queue.redis_retry_interval;
     let availability = Availability::new(Arc::clone(store), health.clone(), retry_ceiling);
     let (store, trackers) = (Arc::clone(store), trackers.clone());
-    let claims = ClaimService::new(Arc::clone(&store));
+    let claims = ClaimService::new(Arc::clone(&store)).at_pace(options.pace);
     let shared = Shared { options, config, store, trackers, claims, availability, health, shutdown };
     shared.health.expect(shared.availability.subsystem());
     spawn(&shared.shutdown, shared.availability.prober());
@@ -202,6 +205,7 @@ impl Shared<'_> {
             availability: self.availability.clone(),
             health: self.health.clone(),
             stop: CancellationToken::new(),
+            pace: self.options.pace,
         };
         self.lead(LeaseName::Poller, move |term| poll::run(poll_parts.clone(), term));
         self.lead(LeaseName::Housekeeping, move |term| housekeeping::run(housekeeping_parts.clone(), term));
@@ -249,6 +253,7 @@ impl Shared<'_> {
             health: self.health.clone(),
             shutdown: self.shutdown.clone(),
             consumer: self.options.name.clone(),
+            pace: self.options.pace,
         };
         self.health.expect("queue_consumer");
         self.shutdown.tasks().spawn(Consumer::new(parts).run());

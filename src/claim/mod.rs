@@ -13,10 +13,12 @@ use tracing::{info, warn};
 use crate::config::{Config, Project};
 use crate::job::{AskedBy, ClaimLock, Job, JobState, WriteRight};
 use crate::lifecycle::Lifecycle;
+use crate::pipeline::report::Ways;
+use crate::pipeline::report::live::Pace;
 use crate::pipeline::resolve;
 use crate::platform::{self, Platform};
 use crate::store::{self, Recorded, Store};
-use crate::ticket::{Labels, Ticket, TicketKey};
+use crate::ticket::{Labels, PlatformKind, Ticket, TicketKey};
 
 mod actors;
 mod admission;
@@ -88,12 +90,19 @@ pub struct Order<'a> {
 pub struct ClaimService {
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
+    pace: Pace,
 }
 
 impl ClaimService {
     /// Claims in this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, admission: Arc::default() }
+        Self { store, admission: Arc::default(), pace: Pace::default() }
+    }
+
+    /// The same where tickets are told at another pace that they wait.
+    #[must_use]
+    pub fn at_pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Claims one ticket, or says why not.
@@ -320,6 +329,14 @@ impl ClaimService {
         self.store.publish_claim(&job).await?;
         Ok(Claim::Claimed(job))
     }
+}
+
+/// How people reach us on a project's tracker. Azure DevOps does not tell who may write, so that commands count there
+/// only for those who are listed.
+pub fn ways(config: &Config, project: &Project) -> Ways {
+    let is_told_who =
+        project.tracker.platform() != PlatformKind::AzureDevOps || project.trigger.allowed_actors.is_some();
+    Ways { commands: is_told_who && config.webhooks.may_speak_for(project) }
 }
 
 /// The ticket as it is without the label of its last result.

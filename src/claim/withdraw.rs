@@ -9,13 +9,15 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use super::{ClaimService, Error, Request, carries_trigger, keys_on_tracker, release};
+use super::{ClaimService, Error, Request, carries_trigger, keys_on_tracker, release, ways};
 use crate::config::Project;
-use crate::job::{AskedBy, Cause, ClaimLock, Withdrawal, WriteRight};
+use crate::job::{AskedBy, Cause, ClaimLock, Job, Withdrawal, WriteRight};
 use crate::lifecycle::Lifecycle;
-use crate::platform::{self, Platform};
+use crate::pipeline::report::Ways;
+use crate::pipeline::report::live::{cancelled_unrun, marker};
+use crate::platform::{self, Comment, Platform, Writing};
 use crate::store::{self, Withdrawn};
 use crate::ticket::{Ticket, TicketKey};
 
@@ -59,7 +61,10 @@ impl ClaimService {
         for key in self.live_keys(request).await? {
             let project = request.config.projects.get(&key.project).map_or(request.project, AsRef::as_ref);
             let withdrawn = match why(request, project, recall).await? {
-                Some(withdrawal) => self.withdraw_job(request.platform, &key, &withdrawal).await?,
+                Some(withdrawal) => {
+                    let ways = ways(request.config, project);
+                    self.withdraw_job(request.platform, &key, &withdrawal, ways).await?
+                }
                 None => Withdrawn::Kept,
             };
             outcome = the_more_telling(outcome, withdrawn);
@@ -107,7 +112,7 @@ impl ClaimService {
                 continue;
             };
             // The label of the old one goes first: without what is remembered it would be queued again.
-            self.show_dropped(request.platform, &key).await?;
+            self.show_dropped(request.platform, &key, None).await?;
             if withdrawal.outlives_the_job()
                 && why(request, project, Recall::TicketChanged { by: None }).await?.is_some()
             {
@@ -122,6 +127,7 @@ impl ClaimService {
         platform: &dyn Platform,
         key: &TicketKey,
         withdrawal: &Withdrawal,
+        ways: Ways,
     ) -> Result<Withdrawn, Error> {
         let withdrawn = self.store.withdraw(key, withdrawal).await?;
         let what = match &withdrawn {
@@ -133,8 +139,8 @@ impl ClaimService {
             ticket.platform = %key.platform, ticket.id = key.ticket, project = key.project,
             "{what}, because {withdrawal}"
         );
-        if matches!(withdrawn, Withdrawn::Dropped(_))
-            && let Err(error) = self.show_dropped(platform, key).await
+        if let Withdrawn::Dropped(job) = &withdrawn
+            && let Err(error) = self.show_dropped(platform, key, self.last_word(job, withdrawal, ways).as_ref()).await
         {
             warn!(
                 ticket.id = key.ticket, project = key.project, %error,
@@ -144,8 +150,21 @@ impl ClaimService {
         Ok(withdrawn)
     }
 
-    /// Takes the lifecycle label of a dropped job away, unless somebody claimed the ticket anew meanwhile.
-    async fn show_dropped(&self, platform: &dyn Platform, key: &TicketKey) -> Result<(), Error> {
+    /// What a ticket is told that was told before that it waits.
+    fn last_word(&self, job: &Job, withdrawal: &Withdrawal, ways: Ways) -> Option<Comment> {
+        self.pace.may_have_comment(&job.run_id).then(|| {
+            Comment::new(marker(&job.run_id), cancelled_unrun(job, withdrawal, ways)).writing(Writing::EditOnly)
+        })
+    }
+
+    /// Takes the lifecycle label of a dropped job away, and says so where the ticket was told that it waits, unless
+    /// somebody claimed the ticket anew meanwhile.
+    async fn show_dropped(
+        &self,
+        platform: &dyn Platform,
+        key: &TicketKey,
+        last_word: Option<&Comment>,
+    ) -> Result<(), Error> {
         let until = Instant::now() + LOCK_PATIENCE;
         let lock = loop {
             match self.store.lock_claim(key).await? {
@@ -156,9 +175,16 @@ impl ClaimService {
         };
         let settled = timeout_at(lock.valid_until(), async {
             match self.store.job_states(std::slice::from_ref(key)).await?.as_slice() {
-                [None] => self.settle_withdrawn(&lock, std::slice::from_ref(key), platform).await.map(drop),
-                _ => Ok(()),
+                [None] => {}
+                _ => return Ok(()),
             }
+            self.settle_withdrawn(&lock, std::slice::from_ref(key), platform).await?;
+            if let Some(comment) = last_word
+                && let Err(error) = platform.comment(&lock, comment).await
+            {
+                debug!(ticket.id = key.ticket, project = key.project, %error, "its comment still says that it waits");
+            }
+            Ok(())
         });
         let settled = settled.await;
         release(self.store.as_ref(), lock).await;

@@ -17,6 +17,7 @@ use super::{ConfigArgument, block_on, fail, start_log, usage};
 use crate::app::{self, App};
 use crate::config::{Config, Env, Live, Problem, Project};
 use crate::lifecycle::Lifecycle;
+use crate::pipeline::report::live::Pace;
 use crate::platform::http::Settings;
 use crate::shutdown::Signals;
 use crate::store::Store;
@@ -105,6 +106,7 @@ async fn serve(
         name: process_name(&host),
         host,
         calls: Settings::default(),
+        pace: Pace::default(),
         listener,
     })
     .await?;

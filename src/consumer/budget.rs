@@ -78,7 +78,7 @@ impl JobRun<'_> {
         let why = used_up.in_words();
         tracing::info!("the attempt may not begin: {why}");
         self.record.because(why.clone());
-        RunResult { verdict: Verdict::Failed, comment: report::not_begun(&self.lease.job.pipeline, &why) }
+        RunResult { verdict: Verdict::Failed, comment: report::not_begun(&self.lease.job.pipeline, &why, self.ways()) }
     }
 
     /// A store that does not answer is waited for as long as the lease lasts.

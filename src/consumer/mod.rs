@@ -1,7 +1,7 @@
 //! The queue consumer: free slot, take a job, carry it out, again.
 //!
 //! Runs in every process unless `--no-consumer`. `run_job` is one job's life, `heartbeat` keeps its lease, `show`
-//! what it writes to the ticket. What must stay true: a job is asked for only when a slot is free; after a soft
+//! what it writes to the ticket, `live` what it tells the ticket while it goes on. What must stay true: a job is asked for only when a slot is free; after a soft
 //! stop none is taken and those that run are waited for; a hard stop ends them and puts their tickets back.
 
 use std::num::NonZeroUsize;
@@ -15,15 +15,18 @@ use crate::availability::Availability;
 use crate::config::Live;
 use crate::health::{Health, State};
 use crate::job::JobLease;
+use crate::pipeline::report::live::Pace;
 use crate::pipeline::{Confirm, Runner, Writer};
 use crate::platform::registry::Trackers;
 use crate::shutdown::Shutdown;
 use crate::store::{Error, Store};
 
+mod attempt;
 mod budget;
 mod end;
 mod heartbeat;
 mod limits;
+mod live;
 mod record;
 mod run_job;
 mod show;
@@ -56,6 +59,8 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// This process, unique among all replicas and starts.
     pub consumer: String,
+    /// When a ticket is told something before the result.
+    pub pace: Pace,
 }
 
 impl Parts {

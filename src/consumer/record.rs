@@ -64,6 +64,11 @@ impl Record {
         self.progress.clone()
     }
 
+    /// What the pipeline tells of its steps, for whoever else wants to know.
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
     /// The ticket was read.
     pub(super) fn read(&self, ticket: &Ticket) {
         let mut noted = self.noted();

@@ -15,7 +15,7 @@ use crate::job::{RunResult, Verdict};
 use crate::lifecycle::Lifecycle;
 use crate::pipeline::report::not_moved;
 use crate::pipeline::{GivenUp, Mask};
-use crate::platform::{Comment, Platform, StatusChange};
+use crate::platform::{Platform, StatusChange, Writing};
 
 impl JobRun<'_> {
     /// Records the result, then shows it. The first recorded one stands.
@@ -85,20 +85,19 @@ impl JobRun<'_> {
         self.writer.insist(|| platform.transition(self.lease, to)).await.map(drop)
     }
 
-    /// A platform that refuses the comment does not keep the ticket from its label. A comment that may have arrived
+    /// Puts the result where the run told how far it was, if it did. A platform that refuses the comment does not keep the ticket from its label. A comment that may have arrived
     /// although its answer did not is looked for before it is written again.
     pub(super) async fn comment(&self, platform: &dyn Platform, result: &RunResult) -> Result<(), GivenUp> {
-        let marker = format!("run {}", self.lease.job.run_id);
-        let comment = |may_exist| Comment { marker: marker.clone(), body: result.comment.clone(), may_exist };
-        let (fresh, again) = (comment(false), comment(true));
-        let mut tried = self.lease.attempt > 1 || self.lease.earlier_result.is_some();
+        let fresh = self.live.last_word(&result.comment).await;
+        let again = fresh.clone().writing(Writing::NewOrEdit);
+        let mut tried = false;
         let write = || platform.comment(self.lease, if std::mem::replace(&mut tried, true) { &again } else { &fresh });
         match self.writer.insist(write).await {
             Err(GivenUp::Refused(error)) => {
                 warn!(%error, "the platform refuses the comment; the label says it alone");
                 Ok(())
             }
-            other => other,
+            other => other.map(drop),
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Runs inside the housekeeping term, in one process at a time, first pass at once. `recovery` looks at the store
 //! alone, `half_made` at claims that were broken off, `stale_jobs` and `enqueued` compare the labels on the tickets with
-//! the store. What must stay true: an empty
+//! the store; `queued` repairs nothing and tells tickets that they wait. What must stay true: an empty
 //! or failed answer is no evidence; a ticket is judged for the project it belongs to; each repair re-reads the ticket
 //! under its claim lock.
 
@@ -22,6 +22,7 @@ use crate::config::{Config, Live, Project};
 use crate::health::Health;
 use crate::job::{ClaimLock, WriteRight};
 use crate::lifecycle::Lifecycle;
+use crate::pipeline::report::live::Pace;
 use crate::platform::registry::Trackers;
 use crate::platform::{self, Listing, Platform, Stretch};
 use crate::project_health::{self, Spokesman};
@@ -32,6 +33,7 @@ use crate::ticket::{Candidate, Ticket, TicketKey};
 mod cancelled;
 mod enqueued;
 mod half_made;
+mod queued;
 mod recovery;
 mod stale_jobs;
 mod walks;
@@ -39,6 +41,7 @@ mod walks;
 pub use cancelled::Cancelled;
 pub use enqueued::Enqueued;
 pub use half_made::HalfMade;
+pub use queued::Queued;
 pub use recovery::Recovery;
 pub use stale_jobs::StaleJobs;
 use walks::Walks;
@@ -65,6 +68,8 @@ pub struct Parts {
     pub health: Health,
     /// Ends a pass early; [`run`] puts its term here.
     pub stop: CancellationToken,
+    /// When a ticket is told that it waits.
+    pub pace: Pace,
 }
 
 /// Runs the reconcilers side by side until `term` ends: a slow platform does not delay the store's repair.
@@ -76,6 +81,7 @@ pub async fn run(parts: Parts, term: CancellationToken) {
     let mut half_made = HalfMade::new(parts.clone());
     let mut stale_jobs = StaleJobs::new(parts.clone());
     let mut cancelled = Cancelled::new(parts.clone());
+    let mut queued = Queued::new(parts.clone());
     let mut enqueued = Enqueued::new(parts);
     tokio::join!(
         runner::run(&mut recovery, &term),
@@ -83,6 +89,7 @@ pub async fn run(parts: Parts, term: CancellationToken) {
         runner::run(&mut stale_jobs, &term),
         runner::run(&mut enqueued, &term),
         runner::run(&mut cancelled, &term),
+        runner::run(&mut queued, &term),
     );
 }
 

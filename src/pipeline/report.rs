@@ -1,4 +1,4 @@
-//! What a ticket is told about its run, in Markdown.
+//! What a ticket is told about its run, in Markdown: here the result, in [`live`] what comes before it.
 //!
 //! Pure. Who calls: the consumer, for the comment that goes with the result. What must stay true: whatever a step
 //! printed is inert on every platform: it stands in a code fence longer than any run of backticks in it, so that no
@@ -13,6 +13,8 @@ use super::outcome::{
 };
 use crate::job::{Cause, Withdrawal};
 use crate::lifecycle::Lifecycle;
+
+pub mod live;
 
 /// Upper bound of a comment. GitHub takes 65,536 characters, Jira 32,767 per text node, the others more.
 pub const MAX_CHARS: usize = 60_000;
@@ -29,8 +31,15 @@ const TITLE_CHARS: usize = 80;
 /// Notes shown. A pipeline has a status or two.
 const MOST_NOTES: usize = 5;
 
+/// How people reach us on a tracker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// Commands in comments are heard, because webhooks arrive.
+    pub commands: bool,
+}
+
 /// The comment for a run that has ended. What `mask` knows is masked wherever it appears in foreign text.
-pub fn comment(report: &RunReport, mask: &Mask) -> String {
+pub fn comment(report: &RunReport, mask: &Mask, ways: Ways) -> String {
     let span = |text: &str| code_span(&mask.apply(&readable(text)));
     let word = match report.outcome {
         Outcome::Done => "done",
@@ -76,11 +85,13 @@ pub fn comment(report: &RunReport, mask: &Mask) -> String {
     if tail.is_empty() {
         parts.push(format!("{} printed nothing.", whose_tail(report)));
     } else {
-        parts.push(format!("Last lines of the output:\n\n{}", fence(&tail)));
+        parts.push(folded("Last lines of the output", &fence(&tail)));
     }
     match &report.outcome {
-        Outcome::Failed(_) => parts.push(how_to_ask_again()),
-        Outcome::Stopped(StopReason::Withdrawn(withdrawal)) => parts.push(after_withdrawal(withdrawal).to_owned()),
+        Outcome::Failed(_) => parts.push(how_to_ask_again(ways)),
+        Outcome::Stopped(StopReason::Withdrawn(withdrawal)) => {
+            parts.push(after_withdrawal(withdrawal, ways).to_owned())
+        }
         Outcome::Done | Outcome::Stopped(_) => {}
     }
     let (host, run) = (span(&report.host), span(&report.run_id));
@@ -131,26 +142,28 @@ fn whose_tail(report: &RunReport) -> &'static str {
 }
 
 /// The comment for a ticket whose runs broke off `attempts` times without a result.
-pub fn gave_up(pipeline: &str, attempts: u32) -> String {
-    ours(&format!(
+pub fn gave_up(pipeline: &str, attempts: u32, ways: Ways) -> String {
+    let said = format!(
         "agent-smith gave up on pipeline {}: **failed**. The run broke off {attempts} times without a result, \
          most likely because the machine or the agent-smith process that ran it died.",
         code_span(pipeline)
-    ))
+    );
+    ours(&said, ways)
 }
 
 /// The comment for a run that broke off once and whose pipeline says `retry: never`.
-pub fn not_retried(pipeline: &str, attempt: u32) -> String {
-    ours(&format!(
+pub fn not_retried(pipeline: &str, attempt: u32, ways: Ways) -> String {
+    let said = format!(
         "agent-smith did not repeat pipeline {}: **failed**. Attempt {attempt} broke off without a result, and the \
          pipeline says `retry: never`. Check what the attempt has already done.",
         code_span(pipeline)
-    ))
+    );
+    ours(&said, ways)
 }
 
 /// The comment for a run that its pipeline's budget does not let begin; `why` is a clause of ours.
-pub fn not_begun(pipeline: &str, why: &str) -> String {
-    ours(&format!("agent-smith did not begin pipeline {}: **failed**, because {why}.", code_span(pipeline)))
+pub fn not_begun(pipeline: &str, why: &str, ways: Ways) -> String {
+    ours(&format!("agent-smith did not begin pipeline {}: **failed**, because {why}.", code_span(pipeline)), ways)
 }
 
 /// What is added to the comment of a run that failed and whose pipeline's budget does not let it begin again.
@@ -159,44 +172,52 @@ pub fn not_begun_again(why: &str) -> String {
 }
 
 /// The comment for a job whose pipeline the configuration does not know.
-pub fn unknown_pipeline(pipeline: &str) -> String {
-    ours(&format!(
+pub fn unknown_pipeline(pipeline: &str, ways: Ways) -> String {
+    let said = format!(
         "agent-smith does not know pipeline {}: **failed**. Nothing was run. Add it under `pipelines` in \
          `agentsmith.yml`, or correct the name where the project refers to it.",
         code_span(pipeline)
-    ))
+    );
+    ours(&said, ways)
 }
 
 /// The comment for a job whose request was taken back while it ran, and whose process ended before it could say so.
-pub fn cancelled_unfinished(pipeline: &str, withdrawal: &Withdrawal) -> String {
+pub fn cancelled_unfinished(pipeline: &str, withdrawal: &Withdrawal, ways: Ways) -> String {
     let span = |text: &str| code_span(&readable(text));
     bounded(format!(
         "agent-smith ran pipeline {}: **cancelled**. The run broke off without a result, and it is not repeated \
          because {}.\n\n{}",
         code_span(pipeline),
         withdrawal.in_words(span),
-        after_withdrawal(withdrawal)
+        after_withdrawal(withdrawal, ways)
     ))
 }
 
 /// How to ask again for a run that was taken back.
-fn after_withdrawal(withdrawal: &Withdrawal) -> &'static str {
+fn after_withdrawal(withdrawal: &Withdrawal, ways: Ways) -> &'static str {
     match withdrawal.cause {
         Cause::TicketClosed => "Reopen the ticket to ask for another run.",
         Cause::TriggerRemoved => "Add a trigger label to ask for another run.",
         Cause::TicketGone => "Nothing more is done for it.",
+        Cause::Cancelled if !ways.commands => "Add the label `agent-smith:pending` to ask for another run.",
         Cause::Cancelled => {
             "Comment `/agent-smith run`, or add the label `agent-smith:pending`, to ask for another run."
         }
     }
 }
 
-fn ours(text: &str) -> String {
-    bounded(format!("{text}\n\n{}", how_to_ask_again()))
+fn ours(text: &str, ways: Ways) -> String {
+    bounded(format!("{text}\n\n{}", how_to_ask_again(ways)))
 }
 
-fn how_to_ask_again() -> String {
-    format!("Remove the label `{}` to ask for another run.", Lifecycle::Failed)
+fn how_to_ask_again(ways: Ways) -> String {
+    let command = if ways.commands { ", or comment `/agent-smith retry`," } else { "" };
+    format!("Remove the label `{}`{command} to ask for another run.", Lifecycle::Failed)
+}
+
+/// Folded away below a title of ours, where the platform can. The empty lines make what is inside Markdown again.
+fn folded(title: &str, inside: &str) -> String {
+    format!("<details>\n<summary>{title}</summary>\n\n{inside}\n\n</details>")
 }
 
 /// The last lines, without blank ones around them, cut in the middle when they are long.

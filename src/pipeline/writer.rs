@@ -111,6 +111,20 @@ impl Writer {
         self.attempt(FIRST_ATTEMPTS, call).await
     }
 
+    /// Calls the platform once, for what is of no use later. `None`: the lease is not ours, or nobody can tell.
+    pub async fn once<'a, T>(
+        &self,
+        call: impl FnOnce() -> BoxFuture<'a, platform::Result<T>> + Send,
+    ) -> Option<platform::Result<T>> {
+        if !self.lease.is_valid() || (self.confirm)().await != Some(true) {
+            return None;
+        }
+        tokio::select! {
+            answer = call() => Some(answer),
+            () = self.last_call() => None,
+        }
+    }
+
     async fn attempt<'a, T>(
         &self,
         attempts: u32,
@@ -151,5 +165,34 @@ impl Writer {
     async fn last_call(&self) {
         self.ending().await;
         tokio::time::sleep(LAST_CALL).await;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::job::{AskedBy, Job};
+    use crate::ticket::{PlatformKind, TicketKey};
+
+    /// What is said in between is not insisted on, and a stale epoch says nothing.
+    #[tokio::test]
+    async fn a_word_in_between_is_tried_once_and_only_while_the_job_is_ours() {
+        let job = Job::new(TicketKey::new(PlatformKind::GitHub, "p", "1"), "fix-bug", AskedBy::TriggerLabel);
+        let term = (Instant::now(), Duration::from_secs(60));
+        let lease = JobLease::obtained(job, (1, 1, "g".to_owned()), None, term);
+        for (agreed, calls) in [(Some(true), 1), (Some(false), 0), (None, 0)] {
+            let confirm: Confirm = Arc::new(move || Box::pin(async move { agreed }));
+            let writer = Writer::new(lease.clone(), confirm, CancellationToken::new());
+            let mut called = 0;
+            let said = writer.once(|| {
+                called += 1;
+                Box::pin(async { Err::<(), _>(platform::Error::Transport("away".to_owned())) })
+            });
+            assert_eq!(said.await.is_some(), calls == 1);
+            assert_eq!(called, calls);
+        }
     }
 }

@@ -1,7 +1,10 @@
-//! Reads the Markdown of our comments: paragraphs, bold, code spans, code fences, addresses. Pure.
+//! Reads the Markdown of our comments: paragraphs, bold, code spans, code fences, addresses, folds. Pure.
 //!
 //! Who calls: the platforms that write comments in a format of their own (Azure DevOps: HTML; Jira: documents, wiki). What must stay true: fences and code spans end
-//! where CommonMark says and nowhere else, whatever is in them; anything that is not one of the five is plain text.
+//! where CommonMark says and nowhere else, whatever is in them; nothing in a fence ends the fold around it; anything that
+//! is not one of the six is plain text.
+
+use std::str::Lines;
 
 /// A part of a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +13,12 @@ pub(super) enum Block {
     Paragraph(Vec<Span>),
     /// Text as it stands, without a line break at the end.
     Code(String),
+    /// Paragraphs and code that a person unfolds, below a title. Not empty, no fold in it.
+    Fold(String, Vec<Block>),
 }
+
+/// The lines of a fold, each by itself: the first and the last, and the one below the first around the title.
+const FOLD: [&str; 4] = ["<details>", "</details>", "<summary>", "</summary>"];
 
 /// A part of a paragraph. Texts are not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,23 +37,56 @@ pub(super) enum Span {
 
 /// The parts of `text`, in order.
 pub(super) fn blocks(text: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut paragraph: Vec<&str> = Vec::new();
     let mut lines = text.lines();
+    let mut found = Vec::new();
+    let mut paragraph: Vec<&str> = Vec::new();
     while let Some(line) = lines.next() {
-        let fence = Fence::opened_by(line);
-        if fence.is_some() || line.trim().is_empty() {
-            end_paragraph(&mut paragraph, &mut blocks);
+        if let Some((title, inside)) = fold(line, &mut lines) {
+            end_paragraph(&mut paragraph, &mut found);
+            found.push(Block::Fold(title, inside));
         } else {
-            paragraph.push(line);
-        }
-        if let Some(fence) = fence {
-            let code: Vec<&str> = lines.by_ref().take_while(|line| !fence.is_closed_by(line)).collect();
-            blocks.push(Block::Code(code.join("\n")));
+            push_line(line, &mut lines, &mut paragraph, &mut found);
         }
     }
-    end_paragraph(&mut paragraph, &mut blocks);
-    blocks
+    end_paragraph(&mut paragraph, &mut found);
+    found
+}
+
+/// The fold that `line` begins, if it is one: with a title, something inside, and an end. `lines` is then behind it.
+fn fold(line: &str, lines: &mut Lines<'_>) -> Option<(String, Vec<Block>)> {
+    if line != FOLD[0] {
+        return None;
+    }
+    let mut ahead = lines.clone();
+    let title = ahead.next()?.strip_prefix(FOLD[2])?.strip_suffix(FOLD[3])?.to_owned();
+    let mut inside = Vec::new();
+    let mut paragraph: Vec<&str> = Vec::new();
+    loop {
+        match ahead.next()? {
+            end if end == FOLD[1] => break,
+            line => push_line(line, &mut ahead, &mut paragraph, &mut inside),
+        }
+    }
+    end_paragraph(&mut paragraph, &mut inside);
+    let whole = !title.trim().is_empty() && !inside.is_empty();
+    whole.then(|| {
+        *lines = ahead;
+        (title, inside)
+    })
+}
+
+/// A line that belongs to a paragraph, ends it, or opens a fence, of which it takes everything.
+fn push_line<'a>(line: &'a str, lines: &mut Lines<'a>, paragraph: &mut Vec<&'a str>, found: &mut Vec<Block>) {
+    let fence = Fence::opened_by(line);
+    if fence.is_some() || line.trim().is_empty() {
+        end_paragraph(paragraph, found);
+    } else {
+        paragraph.push(line);
+    }
+    if let Some(fence) = fence {
+        let code: Vec<&str> = lines.by_ref().take_while(|line| !fence.is_closed_by(line)).collect();
+        found.push(Block::Code(code.join("\n")));
+    }
 }
 
 fn end_paragraph(lines: &mut Vec<&str>, blocks: &mut Vec<Block>) {
@@ -204,24 +245,36 @@ fn trimmed(code: &str) -> String {
 /// The beginning of `blocks` with at most `limit` characters of text; whether that left something out.
 pub(super) fn shortened(blocks: &[Block], limit: usize) -> (Vec<Block>, bool) {
     let mut left = limit;
+    let (kept, is_whole) = shortened_blocks(blocks, &mut left);
+    (kept, !is_whole)
+}
+
+fn shortened_blocks(blocks: &[Block], left: &mut usize) -> (Vec<Block>, bool) {
     let mut kept = Vec::new();
     for block in blocks {
         let (part, is_whole) = match block {
             Block::Code(text) => {
-                let (text, is_whole) = taken(text, &mut left);
+                let (text, is_whole) = taken(text, left);
                 (Block::Code(text), is_whole)
             }
             Block::Paragraph(spans) => {
-                let (spans, is_whole) = shortened_spans(spans, &mut left);
+                let (spans, is_whole) = shortened_spans(spans, left);
                 (Block::Paragraph(spans), is_whole)
+            }
+            // A title says nothing without what is below it.
+            Block::Fold(title, _) if title.chars().count() >= *left => return (kept, false),
+            Block::Fold(title, inside) => {
+                let (title, _) = taken(title, left);
+                let (inside, is_whole) = shortened_blocks(inside, left);
+                (Block::Fold(title, inside), is_whole)
             }
         };
         kept.push(part);
         if !is_whole {
-            return (kept, true);
+            return (kept, false);
         }
     }
-    (kept, false)
+    (kept, true)
 }
 
 fn shortened_spans(spans: &[Span], left: &mut usize) -> (Vec<Span>, bool) {
@@ -264,109 +317,4 @@ fn taken(text: &str, left: &mut usize) -> (String, bool) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn text(text: &str) -> Span {
-        Span::Text(text.to_owned())
-    }
-
-    fn code(text: &str) -> Span {
-        Span::Code(text.to_owned())
-    }
-
-    fn strong(text: &str) -> Span {
-        Span::Strong(text.to_owned())
-    }
-
-    #[test]
-    fn a_comment_is_read_as_it_is_meant() {
-        let comment = "Ran `fix-bug`: **failed** after 2 s.\nSecond line.\n\nLast lines:\n\n````text\n```\n/close\n\
-                       ````\n\nHost `` a`b ``.";
-        assert_eq!(
-            blocks(comment),
-            [
-                Block::Paragraph(vec![
-                    text("Ran "),
-                    code("fix-bug"),
-                    text(": "),
-                    strong("failed"),
-                    text(" after 2 s."),
-                    Span::Break,
-                    text("Second line."),
-                ]),
-                Block::Paragraph(vec![text("Last lines:")]),
-                Block::Code("```\n/close".to_owned()),
-                Block::Paragraph(vec![text("Host "), code("a`b"), text(".")]),
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_not_closed_is_text_or_goes_on_to_the_end() {
-        assert_eq!(spans("a `b"), [text("a `b")]);
-        assert_eq!(spans("a ``b`c` d"), [text("a ``b"), code("c"), text(" d")]);
-        assert_eq!(spans("**a** **b"), [strong("a"), text(" "), text("**"), text("b")]);
-        assert_eq!(spans("**2 of `x`** y"), [strong("2 of "), code("x"), text(" y")]);
-        assert_eq!(spans("`**`"), [code("**")]);
-        assert_eq!(spans("` `"), [code(" ")]);
-        assert_eq!(blocks("```\na\n\nb"), [Block::Code("a\n\nb".to_owned())]);
-        assert_eq!(blocks("``` a`b"), [Block::Paragraph(vec![text("``` a`b")])]);
-        assert_eq!(blocks("~~~\n```\n~~~"), [Block::Code("```".to_owned())]);
-        assert_eq!(blocks("\n\n"), []);
-    }
-
-    #[test]
-    fn an_address_between_brackets_is_a_link() {
-        let link = |url: &str| Span::Link(url.to_owned());
-        assert_eq!(spans("a <https://h:1/x?y=1#z> <b"), [text("a "), link("https://h:1/x?y=1#z"), text(" <b")]);
-        assert_eq!(spans("<<http://h>>"), [text("<"), link("http://h"), text(">")]);
-        for plain in ["<javascript:x>", "<https://>", "<https://a b>", "<https://a|b>", "<https://a\"b>", "https://h"] {
-            assert_eq!(spans(plain), [text(plain)]);
-        }
-        let (kept, _) = shortened(&blocks("<https://host/long>"), 10);
-        assert_eq!(kept, [Block::Paragraph(vec![text("https://ho")])]);
-    }
-
-    #[test]
-    fn a_cut_keeps_the_beginning() {
-        let all = blocks("one `two`\n\n```\nthree\n```\n\nfour");
-        assert_eq!(shortened(&all, 16), (all.clone(), false));
-        let (kept, cut) = shortened(&all, 9);
-        assert!(cut);
-        let first = Block::Paragraph(vec![text("one "), code("two")]);
-        assert_eq!(kept, [first, Block::Code("th".to_owned())]);
-    }
-
-    proptest! {
-        /// Whatever stands between fences that are long enough is one block of code, unchanged.
-        #[test]
-        fn nothing_leaves_its_fence(output in "(`{0,5}|~~~|@all|\n|\\*\\*|[a-z ]{0,3}){0,30}") {
-            let output = output.trim_matches('\n').to_owned();
-            let longest = output.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-            let fence = "`".repeat(longest.max(2) + 1);
-            let found = blocks(&format!("before\n\n{fence}text\n{output}\n{fence}\n\nafter"));
-            let code = Block::Code(output);
-            prop_assert_eq!(
-                found,
-                [Block::Paragraph(vec![text("before")]), code, Block::Paragraph(vec![text("after")])]
-            );
-        }
-
-        /// No character of the text is lost but marks, and a cut is never longer than asked for.
-        #[test]
-        fn cuts_stay_within_their_limit(comment in "[`*a \n~]{0,60}", limit in 0_usize..40) {
-            let (kept, _) = shortened(&blocks(&comment), limit);
-            let of_span = |span: &Span| match span {
-                Span::Text(text) | Span::Strong(text) | Span::Code(text) | Span::Link(text) => text.chars().count(),
-                Span::Break => 0,
-            };
-            let count: usize = kept.iter().map(|block| match block {
-                Block::Code(text) => text.chars().count(),
-                Block::Paragraph(spans) => spans.iter().map(of_span).sum(),
-            }).sum();
-            prop_assert!(count <= limit);
-        }
-    }
-}
+mod tests;

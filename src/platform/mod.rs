@@ -18,6 +18,7 @@ use crate::ticket::{Account, Candidate, Labels, PlatformKind, Ticket};
 mod answer;
 mod appearance;
 pub mod azure_devops;
+mod comment;
 mod forge;
 pub mod github;
 pub mod gitlab;
@@ -30,6 +31,7 @@ pub mod registry;
 mod status;
 
 pub use answer::Reaction;
+pub use comment::{Comment, CommentId, Writing};
 pub use forge::{ChangeRequest, Creation, Forge, OpenRequest, open_forge};
 pub use labelling::Labelling;
 pub use listing::{End, Found, Page, PlannedCall, Position, Stretch, Walk, list_in_time};
@@ -145,17 +147,6 @@ impl fmt::Display for Listing<'_> {
     }
 }
 
-/// A comment on a ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comment {
-    /// Identifies the comment for ever. It is hidden in the text, so that the same comment is not written twice.
-    pub marker: String,
-    /// Markdown; each platform turns it into its own format.
-    pub body: String,
-    /// Look for the marker first: an earlier attempt may have written this comment.
-    pub may_exist: bool,
-}
-
 /// What the start-up check of a tracker found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
@@ -211,8 +202,10 @@ pub trait Platform: Send + Sync + 'static {
     /// DevOps, `open` or `closed` on GitHub and GitLab; case does not matter.
     async fn set_status(&self, right: &dyn WriteRight, status: &str) -> Result<StatusChange>;
 
-    /// Writes a comment.
-    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()>;
+    /// Writes a comment, or edits the one that is there, as [`Writing`] says; an edit that changes nothing is not sent.
+    /// Where the comment is then; `None` when there is nothing that could be edited: it was not there and was not to be
+    /// written, somebody deleted it, or the server cannot edit comments.
+    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<Option<CommentId>>;
 
     /// Who the token belongs to. Asked once per client; a failure is an error, and the next call asks again.
     async fn me(&self) -> Result<Account>;

@@ -22,12 +22,14 @@ mod limits;
 pub mod redis;
 mod stops;
 mod view;
+mod waiting;
 
 pub use budget::{Attempt, AttemptLimits};
 pub use concurrency::{Concurrency, UnderWay};
 pub use limits::{MAX_ENDED_RUNS, RUNS_REMEMBERED};
 pub use stops::StopHints;
 pub use view::{JobView, LastRun};
+pub use waiting::WaitingLine;
 
 /// Why the store could not answer. Expected refusals are outcomes, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -261,6 +263,9 @@ pub trait Store: Send + Sync + 'static {
     async fn forget_withdrawal(&self, key: &TicketKey) -> Result<()>;
     /// The live job of a ticket, for a person who asks. Costs time in proportion to the queue of its project.
     async fn look(&self, key: &TicketKey) -> Result<Option<JobView>>;
+    /// The jobs that wait visibly: up to `of_each` of a project and `in_all` together, the project whose turn is next
+    /// first. Costs time in proportion to what is told.
+    async fn waiting(&self, of_each: usize, in_all: usize) -> Result<Vec<WaitingLine>>;
     /// How the last run of a ticket ended, if it recorded a result within about a month.
     async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>>;
     /// Hints about runs that are asked to stop from now on.

@@ -1,6 +1,6 @@
 //! What an agent is told, what it sees, and what counts as having done something.
 
-use agent_smith::pipeline::report::comment;
+use agent_smith::pipeline::report::{Ways, comment};
 use agent_smith::pipeline::{FailureCause, Mask, Outcome};
 
 use crate::fixture::{SECRET, marker, running};
@@ -38,7 +38,9 @@ async fn only_the_secrets_of_the_step_are_seen_and_none_in_log_or_comment() {
     assert!(!log(&blind).contains("ghp_secret-token") && !log(&blind).contains("REDIS_URL"), "{}", log(&blind));
     let seeing = scene.run(&[&(scene.agent(prints, "") + ", secrets: [deploy_key]")]).await;
     assert!(seeing.tail.contains("key [masked]\n"), "{}", seeing.tail);
-    assert!(!log(&seeing).contains(SECRET) && !comment(&seeing, &Mask::new([SECRET])).contains(SECRET));
+    assert!(
+        !log(&seeing).contains(SECRET) && !comment(&seeing, &Mask::new([SECRET]), Ways::default()).contains(SECRET)
+    );
 }
 
 #[tokio::test]
@@ -47,7 +49,7 @@ async fn being_content_without_a_change_is_a_failure_that_says_so() {
     let agent = scene.agent("cat > /dev/null; mkdir -p .git empty; echo x > .git/index; echo all is well", "");
     let report = scene.run(&["run: echo 1 > file", &agent, "run: echo never"]).await;
     assert_eq!(failure(&report), (1, &FailureCause::NoChange));
-    let comment = comment(&report, &Mask::default());
+    let comment = comment(&report, &Mask::default(), Ways::default());
     for told in ["Step 2 of 3", "without a change to any file", "all is well"] {
         assert!(comment.contains(told), "`{told}`: {comment}");
     }

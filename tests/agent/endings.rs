@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use agent_smith::pipeline::report::comment;
+use agent_smith::pipeline::report::{Ways, comment};
 use agent_smith::pipeline::{FailureCause, Mask};
 
 use crate::fixture::{marker, running};
@@ -24,7 +24,7 @@ async fn one_that_is_silent_for_too_long_is_ended_with_clear_words() {
     let report = scene.run(&[&agent, "run: echo never"]).await;
     assert_eq!(failure(&report), (0, &FailureCause::Stalled(Duration::from_secs(1))));
     assert_eq!(running(&marker), [0_u32; 0]);
-    let comment = comment(&report, &Mask::default());
+    let comment = comment(&report, &Mask::default(), Ways::default());
     assert!(
         comment.contains("was ended because it had printed nothing for 1 s") && comment.contains("working"),
         "{comment}"

@@ -1,7 +1,7 @@
 //! Azure DevOps Server: a collection below a path, an older api-version, no comments API.
 
 use agent_smith::lifecycle::Lifecycle::{Done, Enqueued};
-use agent_smith::platform::Comment;
+use agent_smith::platform::{Comment, Writing};
 use agent_smith::sim::azure_devops::SimOptions;
 use agent_smith::sim::{Fault, Match, Times};
 
@@ -58,8 +58,8 @@ async fn comments_use_the_preview_of_the_servers_version() {
         let number = world.ticket(&[]);
         world.azure.check_access().await.unwrap();
         world.faults().forget_requests();
-        for may_exist in [false, true] {
-            let comment = Comment { marker: "run/1".to_owned(), body: "x".to_owned(), may_exist };
+        for writing in [Writing::New, Writing::NewOrEdit] {
+            let comment = Comment::new("run/1", "x").writing(writing);
             world.azure.comment(&right(number), &comment).await.unwrap();
         }
         assert_eq!(versions(&world), [expected; 2], "{newest:?}");
@@ -80,10 +80,11 @@ async fn a_server_without_the_comments_api_gets_the_comment_as_history() {
             }
             world.faults().fail(Match::path("/comments"), Times::Always, fault);
         }
-        for may_exist in [true, false, true] {
-            let marker = format!("run/{}", u8::from(!may_exist));
-            let comment = Comment { marker, body: "<x>".to_owned(), may_exist };
-            world.azure.comment(&right(number), &comment).await.unwrap();
+        for (run, writing) in [(0, Writing::NewOrEdit), (1, Writing::New), (0, Writing::NewOrEdit)] {
+            let interim = Comment::new(format!("run/{run}"), "what could never be edited").writing(writing).interim();
+            assert_eq!(world.azure.comment(&right(number), &interim).await.unwrap(), None);
+            let comment = Comment::new(format!("run/{run}"), "<x>").writing(writing);
+            assert_eq!(world.azure.comment(&right(number), &comment).await.unwrap(), None);
         }
         let comments = world.board.ticket(TRACKER, number).unwrap().comments;
         let bodies: Vec<&str> = comments.iter().map(|comment| comment.body.as_str()).collect();
@@ -100,7 +101,7 @@ async fn a_server_without_the_comments_api_gets_the_comment_as_history() {
 #[tokio::test]
 async fn a_missing_ticket_does_not_switch_comments_off() {
     let world = server((7, 1)).await;
-    let comment = Comment { marker: "m".to_owned(), body: "x".to_owned(), may_exist: false };
+    let comment = Comment::new("m", "x");
     assert!(world.azure.comment(&right(9), &comment).await.is_err());
     let number = world.ticket(&[]);
     world.faults().forget_requests();

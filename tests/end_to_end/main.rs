@@ -10,6 +10,7 @@ mod commands;
 mod configuration;
 mod leaders;
 mod limits;
+mod live;
 mod reconcilers;
 mod results;
 mod runs;

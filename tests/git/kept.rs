@@ -4,9 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use agent_smith::job::{Cause, Withdrawal};
-use agent_smith::pipeline::report::comment;
+use agent_smith::pipeline::report::{Ways, comment};
 use agent_smith::pipeline::{FailureCause, Mask, Outcome, RunReport, StopReason};
-
 use agent_smith::sim::Match;
 
 use crate::fixture::{Attempt, BRANCH, TOKEN, WHOLE, World, done, git, log};
@@ -29,7 +28,7 @@ fn is_on_the_branch(world: &World, report: &RunReport) {
     assert_eq!(world.ask(&["log", "--format=%s", &format!("main..{BRANCH}")]), "wip: It crashes");
     assert_eq!(world.ask(&["show", &format!("{BRANCH}:bug.txt")]), "half");
     assert_eq!(report.kept.branch.as_deref(), Some(BRANCH));
-    let told = comment(report, &Mask::default());
+    let told = comment(report, &Mask::default(), Ways::default());
     assert!(told.contains(&format!("Its unfinished work is on branch `{BRANCH}`.")), "{told}");
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use agent_smith::platform::http::{Http, Settings};
-use agent_smith::platform::{Comment, Error, open};
+use agent_smith::platform::{Comment, Error, Writing, open};
 use agent_smith::sim::github::{SimOptions, serve};
 use agent_smith::sim::{Fault, Match, Times};
 
 use super::{REPO, TOKEN, World, quick, right, tracker};
 
 fn comment(may_exist: bool) -> Comment {
-    Comment { marker: "run/0191:end".to_owned(), body: "**done**".to_owned(), may_exist }
+    let writing = if may_exist { Writing::NewOrEdit } else { Writing::New };
+    Comment::new("run/0191:end", "**done**").writing(writing)
 }
 
 fn bodies(world: &World, number: u64) -> Vec<String> {

@@ -1,12 +1,13 @@
 //! Comments: written once, found again, and no orders to GitLab whatever a step has printed.
 
-use agent_smith::platform::{Comment, Error};
+use agent_smith::platform::{Comment, Error, Writing};
 use agent_smith::sim::{Fault, Match, Times};
 
 use super::{PROJECT, World, right};
 
 fn comment(may_exist: bool) -> Comment {
-    Comment { marker: "run/0191:end".to_owned(), body: "**done**".to_owned(), may_exist }
+    let writing = if may_exist { Writing::NewOrEdit } else { Writing::New };
+    Comment::new("run/0191:end", "**done**").writing(writing)
 }
 
 fn bodies(world: &World, number: u64) -> Vec<String> {

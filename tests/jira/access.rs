@@ -122,7 +122,7 @@ async fn a_wrong_token_is_named_in_every_disguise() {
         let number = world.ticket(&[]);
         for project in [Some(PROJECT), None] {
             let stranger = world.client(project, credentials(Some(EMAIL), "atatt-wrong-secret"));
-            let comment = agent_smith::platform::Comment { marker: "m".into(), body: "b".into(), may_exist: false };
+            let comment = agent_smith::platform::Comment::new("m", "b");
             let errors = [
                 stranger.check_access().await.map(|_| ()).unwrap_err(),
                 stranger.read(&key(number)).await.map(|_| ()).unwrap_err(),

@@ -1,13 +1,14 @@
 //! Comments: written once, found again, in Jira's own format, cut to what Jira takes.
 
-use agent_smith::platform::{Comment, Error};
+use agent_smith::platform::{Comment, Error, Writing};
 use agent_smith::sim::{Fault, Match, Times};
 use serde_json::{Value, json};
 
 use super::{EMAIL, PROJECT, TOKEN, World, refusal, right};
 
 fn comment(body: &str, may_exist: bool) -> Comment {
-    Comment { marker: "run/0191:end".to_owned(), body: body.to_owned(), may_exist }
+    let writing = if may_exist { Writing::NewOrEdit } else { Writing::New };
+    Comment::new("run/0191:end", body).writing(writing)
 }
 
 /// The documents of a ticket's comments, as Jira gives them out.
@@ -71,12 +72,13 @@ async fn the_earlier_comment_is_found_behind_the_first_page_and_another_is_not_o
     world.faults().forget_requests();
     world.jira.comment(&right(number), &comment("again", true)).await.unwrap();
     assert_eq!(world.comments(number).len(), 231);
-    assert_eq!(world.asked(), ["GET /3/issue/PROJ-1/comment"; 3], "newest first");
+    let (read, id) = ("GET /3/issue/PROJ-1/comment", world.board.ticket(PROJECT, number).unwrap().comments[0].id);
+    assert_eq!(world.asked(), [read, read, read, &format!("PUT /3/issue/PROJ-1/comment/{id}")], "newest first");
     let other = Comment { marker: "run/0191".to_owned(), ..comment("other", true) };
     world.jira.comment(&right(number), &other).await.unwrap();
     let third = Comment { marker: "run/019".to_owned(), ..comment("third", true) };
     world.jira.comment(&right(number), &third).await.unwrap();
-    assert_eq!(world.comments(number).len(), 232, "the person has quoted the one, and nobody the other");
+    assert_eq!(world.comments(number).len(), 233, "what a person has quoted is theirs, and not edited");
 }
 
 #[tokio::test]

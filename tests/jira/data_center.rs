@@ -1,7 +1,7 @@
 //! Jira Data Center: found out by itself, version 2, a bearer token, wiki markup, context paths.
 
 use agent_smith::lifecycle::Lifecycle::{Enqueued, Pending};
-use agent_smith::platform::{Comment, Error, Listing, open};
+use agent_smith::platform::{Comment, Error, Listing, Writing, open};
 use agent_smith::sim::board::NewTicket;
 use agent_smith::sim::jira::{Deployment, SimOptions};
 use agent_smith::sim::{Fault, Match, Times};
@@ -9,7 +9,8 @@ use agent_smith::sim::{Fault, Match, Times};
 use super::{EMAIL, PROJECT, TOKEN, TRIGGER, World, credentials, ids, key, refusal, right, tracker};
 
 fn comment(body: &str, may_exist: bool) -> Comment {
-    Comment { marker: "run/0191:end".to_owned(), body: body.to_owned(), may_exist }
+    let writing = if may_exist { Writing::NewOrEdit } else { Writing::New };
+    Comment::new("run/0191:end", body).writing(writing)
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn a_long_limit_of_one_issue_is_a_conflict_and_is_remembered() {
     let (limited, other) = (world.ticket(&[]), world.ticket(&[]));
     let limit = rate_limit(ONE_ISSUE, Some(Duration::from_secs(25)));
     world.faults().fail(Match::path("PROJ-1"), Times::Next(1), limit);
-    let comment = Comment { marker: "m".to_owned(), body: "b".to_owned(), may_exist: false };
+    let comment = Comment::new("m", "b");
     for _ in 0..3 {
         let error = world.jira.transition(&right(limited), Some(Enqueued)).await.unwrap_err();
         assert!(matches!(error, Error::Conflict(_)) && error.to_string().contains("PROJ-1"), "{error}");

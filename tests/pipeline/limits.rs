@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use agent_smith::config::{Limits, Pipeline};
-use agent_smith::pipeline::report::comment;
+use agent_smith::pipeline::report::{Ways, comment};
 use agent_smith::pipeline::{FailureCause, Mask, Outcome, RunReport, Runner, RunnerSettings, Stop};
 
 use crate::fixture::{Bench, entries, marker, of_steps, pipeline, running, settings, step, until};
@@ -62,7 +62,7 @@ async fn a_file_ends_at_its_limit_and_the_failure_says_which() {
     };
     let report = bench.run_with(&pipeline, &Stop::default()).await;
     assert_eq!((cause(&report), report.tail.lines().last()), (&FailureCause::FileSize(1), Some("1048576")));
-    let told = comment(&report, &Mask::default());
+    let told = comment(&report, &Mask::default(), Ways::default());
     assert!(told.contains("wrote a larger file than limits.file_size_mb allows (1 MiB)"), "{told}");
     assert!(log(&report).starts_with("[agent-smith] step 1"), "there is nothing to be said before");
 }
@@ -75,7 +75,7 @@ async fn a_program_that_spins_is_ended_and_the_failure_says_why() {
     for spins in ["while :; do :; done", "sh -c 'while :; do :; done'; exit $?"] {
         let report = run(&bench, limits, &[spins]).await;
         assert_eq!(cause(&report), &FailureCause::CpuTime(Duration::from_secs(1)));
-        let told = comment(&report, &Mask::default());
+        let told = comment(&report, &Mask::default(), Ways::default());
         assert!(told.contains("used more CPU time than limits.cpu_seconds allows (1 s)"), "{told}");
         assert!(log(&report).contains("limits.cpu_seconds holds for each process"), "{}", log(&report));
     }
@@ -191,7 +191,7 @@ async fn a_run_that_is_out_of_memory_says_so() {
     let dies = format!("cd {}; echo 'oom_kill 1' > memory.events; kill -9 $$", hierarchy.run());
     let report = run(&bench, limits, &[&dies]).await;
     assert_eq!(cause(&report), &FailureCause::OutOfMemory(64));
-    let told = comment(&report, &Mask::default());
+    let told = comment(&report, &Mask::default(), Ways::default());
     assert!(told.contains("out of memory (limit 64 MiB)"), "{told}");
     let report = run(&bench, limits, &["kill -9 $$"]).await;
     assert_eq!(cause(&report), &FailureCause::Signal(9), "a signal alone is no evidence");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use agent_smith::pipeline::report::comment;
+use agent_smith::pipeline::report::{Ways, comment};
 use agent_smith::pipeline::{Mask, Outcome, Stop, StopReason};
 
 use crate::fixture::{Bench, marker, pipeline, running, until};
@@ -70,7 +70,7 @@ async fn binary_output_and_a_missing_line_end_are_no_trouble() {
 async fn a_comment_shows_the_output_masked_and_fenced() {
     let bench = Bench::new();
     let report = bench.run(&["echo '```'; echo /close; echo @all ghp_secret-token; exit 1"]).await;
-    let text = comment(&report, &Mask::new(["ghp_secret-token"]));
+    let text = comment(&report, &Mask::new(["ghp_secret-token"]), Ways::default());
     assert!(text.contains("````text\n```\n/close\n@all [masked]\n````\n"), "{text}");
     assert!(text.contains("(````echo '```'; echo /close; echo @all [masked]; exit 1````)"), "{text}");
 }

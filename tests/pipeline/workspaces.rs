@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use agent_smith::config::{KeepWorkspace, Pipeline};
 use agent_smith::job::{Cause, Withdrawal};
-use agent_smith::pipeline::report::comment;
+use agent_smith::pipeline::report::{Ways, comment};
 use agent_smith::pipeline::{Mask, Outcome, RunReport, Runner, Stop, StopReason};
 
 use crate::fixture::{Bench, entries, settings, until};
@@ -146,7 +146,7 @@ async fn a_workspace_is_kept_when_the_pipeline_says_so_and_the_run_is_over() {
         let log = fs::read_to_string(report.log.as_ref().unwrap()).unwrap();
         let told = format!("[agent-smith] the workspace is kept in {}\n[agent-smith] run ended", path.display());
         assert_eq!(log.contains(&told), stays, "{case}: {log}");
-        let comment = comment(&report, &Mask::default());
+        let comment = comment(&report, &Mask::default(), Ways::default());
         assert_eq!(comment.contains(&format!("Its workspace is kept on the host, in `{}`.", path.display())), stays);
         if stays {
             assert_eq!(fs::read_to_string(path.join("workspace/file")).unwrap(), "x\n");

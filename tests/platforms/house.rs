@@ -92,7 +92,8 @@ impl House {
 
     /// The app's poll loop, for a test that turns it by hand.
     pub(crate) fn poller(&self) -> Poller {
-        let housekeeping::Parts { config, store, trackers, claims, availability, health, stop } = self.housekeeping();
+        let housekeeping::Parts { config, store, trackers, claims, availability, health, stop, .. } =
+            self.housekeeping();
         Poller::new(Parts { config, store, trackers, claims, availability, health }, stop)
     }
 
@@ -108,6 +109,7 @@ impl House {
             availability: Availability::new(self.store.clone(), health.clone(), BOUND),
             health,
             stop: CancellationToken::new(),
+            pace: world::silent(),
         }
     }
 
@@ -137,7 +139,7 @@ impl House {
     /// Awaits a result and its comment.
     pub(crate) async fn ends(&self, number: u64, state: Lifecycle) -> TicketView {
         let ended = |ticket: &TicketView| {
-            Lifecycle::of(&ticket.labels) == Some(state) && !ticket.comments.is_empty() && lifecycle_labels(ticket) == 1
+            Lifecycle::of(&ticket.labels) == Some(state) && world::has_result(ticket) && lifecycle_labels(ticket) == 1
         };
         let tracker = self.rig.tracker;
         let reached = |board: &agent_smith::sim::board::Board| ended(&board.ticket(tracker, number).unwrap());

@@ -14,6 +14,7 @@ mod comments;
 mod failures;
 mod house;
 mod labellers;
+mod lines;
 mod listings;
 mod neighbours;
 mod people;

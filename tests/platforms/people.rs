@@ -102,7 +102,7 @@ async fn an_answer_needs_no_lease(rig: Rig) {
     let labels = rig.labels(number);
     let ada = Entitled::found(rig.account("ada").await);
     let body = "It is **running**, as `ada` asked.".to_owned();
-    let answer = Comment { marker: "answer 7".to_owned(), body, may_exist: false };
+    let answer = Comment::new("answer 7", body);
     rig.platform.answer(&ada, &rig.id(number), &answer).await.unwrap();
     let ticket = rig.board.ticket(rig.tracker, number).unwrap();
     assert_eq!(ticket.comments.len(), 1);

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 
 use crate::support::process::{Server, processes_with};
-use crate::support::world::{Door, Settings, eventually};
+use crate::support::world::{Door, Settings, eventually, has_result};
 use crate::{Cluster, TRACKER, noting};
 
 const BY_ANN: Recall<'_> = Recall::Cancelled { by: Some("ann") };
@@ -41,7 +41,7 @@ async fn runs(cluster: &Cluster, mark: &str, times: usize) {
 }
 
 async fn shows_cancelled(cluster: &Cluster, number: u64) {
-    cluster.world.reached(|board| !board.ticket(TRACKER, number).unwrap().comments.is_empty()).await;
+    cluster.world.reached(|board| has_result(&board.ticket(TRACKER, number).unwrap())).await;
     let ticket = cluster.world.shows(TRACKER, number, None).await;
     assert_eq!(ticket.comments.len(), 1);
     let comment = &ticket.comments[0].body;

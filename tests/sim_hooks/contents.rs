@@ -166,3 +166,23 @@ fn title(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap();
     body["issue"]["title"].as_str().unwrap().to_owned()
 }
+
+/// Some tell of it and some do not say that it is an edit: no reading of it may be a command.
+#[tokio::test]
+async fn an_edited_comment_of_ours_is_no_command() {
+    for kind in PlatformKind::ALL {
+        let rig = Rig::hooked(kind).await;
+        let number = rig.board.open_ticket(rig.tracker, NewTicket::titled("Broken")).unwrap();
+        let smith = rig.board.acting_as("smith");
+        let said = |text: &str| format!("{text}\n/agent-smith run\n\n<!-- agent-smith:run_1 -->");
+        let comment = smith.comment(rig.tracker, number, &said("running")).unwrap();
+        let known = rig.settle().await.len();
+        smith.edit_comment(rig.tracker, number, comment.id, &said("done")).unwrap();
+        let readings = rig.readings(known).await;
+        assert!(!readings.is_empty(), "{kind}: it is told all the same");
+        for event in events(readings) {
+            let [Change::Commented(seen)] = &event.changes[..] else { panic!("{kind}: {event:#?}") };
+            assert_eq!(seen.body, said("done"), "{kind}: with the marker that makes it ours");
+        }
+    }
+}

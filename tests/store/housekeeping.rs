@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use agent_smith::job::JobState::{Claiming, Queued, Running};
 use agent_smith::job::{AskedBy, Cause, Job, Verdict, Withdrawal};
-use agent_smith::store::{QueueCounts, Recorded, Recovered, ReleaseReason, Store, Withdrawn};
+use agent_smith::store::{QueueCounts, Recorded, Recovered, ReleaseReason, Store, WaitingLine, Withdrawn};
 
 use agent_smith::ticket::PlatformKind;
 
@@ -192,4 +192,30 @@ pub(crate) async fn the_last_result_is_remembered(store: Arc<dyn Store>) {
     assert_eq!(drain(&*store).await, ["1"]);
     assert_eq!(store.last_run(&key("p", "1")).await.unwrap().map(|last| last.verdict), Some(Verdict::Cancelled));
     assert_eq!(store.last_run(&key("q", "1")).await.unwrap(), None);
+}
+
+pub(crate) async fn what_waits_is_told_in_order_project_by_project(store: Arc<dyn Store>) {
+    assert_eq!(store.waiting(10, 10).await.unwrap(), []);
+    let mut jobs = Vec::new();
+    for (project, ticket) in [("p", "1"), ("p", "2"), ("q: r", "7"), ("p", "3"), ("s", "9")] {
+        jobs.push(enqueue(&*store, project, ticket).await);
+    }
+    let line = |project: &str, total, first: &[(u64, usize)]| WaitingLine {
+        project: project.to_owned(),
+        total,
+        first: first.iter().map(|(ahead, job)| (*ahead, jobs[*job].clone())).collect(),
+    };
+    let all = [line("p", 3, &[(0, 0), (1, 1), (2, 3)]), line("q: r", 1, &[(0, 2)]), line("s", 1, &[(0, 4)])];
+    assert_eq!(store.waiting(10, 10).await.unwrap(), all);
+    let few = [line("p", 3, &[(0, 0), (1, 1)]), line("q: r", 1, &[(0, 2)])];
+    assert_eq!(store.waiting(2, 3).await.unwrap(), few, "so many of each, so many in all");
+
+    let lease = take(&*store, LONG).await;
+    let after = [line("q: r", 1, &[(0, 2)]), line("s", 1, &[(0, 4)]), line("p", 2, &[(0, 1), (1, 3)])];
+    assert_eq!(store.waiting(10, 10).await.unwrap(), after, "the next turn first, without what runs");
+    assert!(store.release(&lease, ReleaseReason::Broken, LONG).await.unwrap());
+    assert_eq!(store.waiting(10, 10).await.unwrap(), after, "what waits to be tried again is not in line");
+    store.withdraw(&jobs[0].key, &Withdrawal::new(Cause::Cancelled, None)).await.unwrap();
+    store.forget_withdrawal(&jobs[0].key).await.unwrap();
+    drain(&*store).await;
 }

@@ -13,6 +13,7 @@ use agent_smith::config::{Env, Live};
 use agent_smith::http::webhook::commands::{Outcome, Parts, carry_out};
 use agent_smith::http::webhook::event::CommentSeen;
 use agent_smith::lifecycle::Lifecycle;
+use agent_smith::pipeline::report::live::Pace;
 use agent_smith::platform::http::Http;
 use agent_smith::platform::registry::Trackers;
 use agent_smith::sim::SimServer;
@@ -136,6 +137,13 @@ impl World {
         self.start_with(Some(store), name, &[], true).await
     }
 
+    /// The same that tells tickets how their runs are going, at this pace.
+    pub async fn start_at(&self, pace: Pace, store: Arc<dyn Store>, name: &str, variables: &[(&str, &str)]) -> App {
+        let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)].iter().chain(variables).copied());
+        let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
+        start_listening(config, Some(store), name, true, ("127.0.0.1:0", pace)).await
+    }
+
     /// The same with more in its environment; it may take no jobs, and do without a store.
     pub async fn start_with(
         &self,
@@ -153,7 +161,7 @@ impl World {
     pub async fn start_on(&self, address: &str, store: Arc<dyn Store>, variables: &[(&str, &str)]) -> App {
         let env = Env::from_iter([("GITHUB_TOKEN", TOKEN)].iter().chain(variables).copied());
         let (config, _problems) = Live::start(&self.config_path(), env).unwrap();
-        start_listening(config, Some(store), "one", true, address).await
+        start_listening(config, Some(store), "one", true, (address, silent())).await
     }
 
     /// The claim service of one more process on this store.
@@ -184,9 +192,7 @@ impl World {
     pub async fn ends(&self, tracker: &str, number: u64, state: Lifecycle) -> TicketView {
         self.reached(|board| {
             let ticket = board.ticket(tracker, number).unwrap();
-            Lifecycle::of(&ticket.labels) == Some(state)
-                && !ticket.comments.is_empty()
-                && lifecycle_labels(&ticket) == 1
+            Lifecycle::of(&ticket.labels) == Some(state) && has_result(&ticket) && lifecycle_labels(&ticket) == 1
         })
         .await;
         self.ticket(tracker, number)
@@ -239,7 +245,7 @@ pub async fn start(config: Live, store: Arc<dyn Store>, name: &str) -> App {
 }
 
 async fn start_as(config: Live, store: Option<Arc<dyn Store>>, name: &str, consumer: bool) -> App {
-    start_listening(config, store, name, consumer, "127.0.0.1:0").await
+    start_listening(config, store, name, consumer, ("127.0.0.1:0", silent())).await
 }
 
 async fn start_listening(
@@ -247,7 +253,7 @@ async fn start_listening(
     store: Option<Arc<dyn Store>>,
     name: &str,
     consumer: bool,
-    address: &str,
+    (address, pace): (&str, Pace),
 ) -> App {
     App::start(Options {
         config,
@@ -258,10 +264,25 @@ async fn start_listening(
         environment: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
         host: "test-host".to_owned(),
         calls: agent_smith::platform::http::Settings { proxies: false, ..Default::default() },
+        pace,
         listener: TcpListener::bind(address).await.unwrap(),
     })
     .await
     .unwrap()
+}
+
+/// Nothing is told before the result, however slow the machine is.
+pub fn silent() -> Pace {
+    let never = Duration::from_secs(24 * 3600);
+    Pace { running_after: never, queued_after: never, ..Pace::default() }
+}
+
+/// True when there are comments and none tells of a run that is not over.
+pub fn has_result(ticket: &TicketView) -> bool {
+    let is_interim = |body: &str| {
+        ["agent-smith runs pipeline", "agent-smith queued", "tried again"].iter().any(|said| body.contains(said))
+    };
+    !ticket.comments.is_empty() && !ticket.comments.iter().any(|comment| is_interim(&comment.body))
 }
 
 /// The claim service and what a request to it needs.

@@ -18,6 +18,7 @@ use super::server::{host_name, process_name};
 use super::{block_on, fail, start_log};
 use crate::app::{self, App};
 use crate::config::Env;
+use crate::pipeline::report::live::Pace;
 use crate::platform::http::Settings;
 use crate::shutdown::Signals;
 use crate::sim::board::Board;
@@ -96,6 +97,7 @@ async fn play(listener: TcpListener, directory: &Path, mut view: View, once: boo
         name: process_name(&host),
         host,
         calls: Settings { proxies: false, ..Settings::default() },
+        pace: Pace::default(),
         listener,
     })
     .await?;

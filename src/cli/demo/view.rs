@@ -2,7 +2,7 @@
 //!
 //! Lines are only ever appended, so the view reads the same in a terminal and in a file; colours are for terminals.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -30,7 +30,8 @@ pub(super) struct View {
     shown: u64,
     colour: bool,
     finished: HashMap<Lifecycle, usize>,
-    answered: usize,
+    /// Comments that tell a result.
+    answered: HashSet<u64>,
     claimed_at: HashMap<(String, u64), Instant>,
     requests: Option<Requests>,
     out: Output,
@@ -46,7 +47,7 @@ impl View {
             shown: 0,
             colour,
             finished,
-            answered: 0,
+            answered: HashSet::new(),
             claimed_at,
             requests: None,
             out: Output::default(),
@@ -82,7 +83,7 @@ impl View {
         let mut changed = self.board.changed();
         loop {
             self.show_new().await;
-            if self.answered >= tickets || self.out.is_lost() {
+            if self.answered.len() >= tickets || self.out.is_lost() {
                 return;
             }
             // The board lives as long as the view, so this cannot fail.
@@ -152,13 +153,16 @@ impl View {
                 }
                 None => return,
             },
-            What::Commented(id) => match ticket.comments.iter().find(|comment| comment.id == *id) {
-                Some(comment) => {
-                    self.answered += 1;
-                    self.paint("2", &format!("comment: {}", gist(&comment.body)))
+            What::Commented(id) | What::CommentEdited(id) => {
+                let comment = ticket.comments.iter().find(|comment| comment.id == *id);
+                match comment {
+                    // Its text is the present one, whatever it was at the event.
+                    Some(comment) if is_interim(&comment.body) || self.answered.insert(*id) => {
+                        self.paint("2", &format!("comment: {}", gist(&comment.body)))
+                    }
+                    Some(_) | None => return,
                 }
-                None => return,
-            },
+            }
             _ => return,
         };
         self.line(tracker, ticket, &text);
@@ -191,6 +195,11 @@ impl View {
 fn labelled(ticket: &TicketView) -> String {
     let labels = ticket.labels.iter().filter(|label| Lifecycle::from_label(label).is_none());
     labels.collect::<Vec<_>>().join(", ")
+}
+
+/// True for a comment that tells of a run that waits or goes on, on each platform.
+fn is_interim(body: &str) -> bool {
+    ["smith queued pipeline", "smith runs pipeline"].iter().any(|said| body.contains(said))
 }
 
 /// What a comment says in a line, without its markup: after a failure the reason, which is its second paragraph, without

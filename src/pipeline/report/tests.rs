@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::job::Verdict;
 use crate::pipeline::outcome::Failure;
 
+const WITH_COMMANDS: Ways = Ways { commands: true };
+
 fn comment(report: &RunReport) -> String {
-    super::comment(report, &Mask::default())
+    super::comment(report, &Mask::default(), WITH_COMMANDS)
 }
 
 fn report(outcome: Outcome, tail: &str) -> RunReport {
@@ -61,8 +63,8 @@ fn a_failure_says_everything_a_person_needs() {
          1. `./prepare.sh`: done after 2 s\n\
          2. `./scripts/fix.sh`: **failed** after 2 s\n\
          3. `tidy`: skipped\n\n\
-         Last lines of the output:\n\n```text\none\ntwo\n```\n\n\
-         Remove the label `agent-smith:failed` to ask for another run.\n\n\
+         <details>\n<summary>Last lines of the output</summary>\n\n```text\none\ntwo\n```\n\n</details>\n\n\
+         Remove the label `agent-smith:failed`, or comment `/agent-smith retry`, to ask for another run.\n\n\
          Host `box-1`, attempt 2 of at most 3, run `0190-run`."
     );
 }
@@ -92,11 +94,14 @@ fn every_cause_and_reason_reads_as_a_sentence() {
         assert!(text.contains(expected), "{outcome:?}: {text}");
         assert!(text.contains("step printed nothing."), "{text}");
     }
-    let cancelled = cancelled_unfinished("x", &Withdrawal::new(Cause::Cancelled, Some("ann")));
+    let cancelled = cancelled_unfinished("x", &Withdrawal::new(Cause::Cancelled, Some("ann")), WITH_COMMANDS);
     assert!(cancelled.contains("**cancelled**. The run broke off"), "{cancelled}");
     assert!(cancelled.contains("because it was cancelled by `ann`.\n\nComment `/agent-smith run`"), "{cancelled}");
-    for text in [gave_up("x", 3), not_retried("x", 1), unknown_pipeline("x")] {
-        assert!(text.contains("**failed**") && text.contains("`agent-smith:failed`"), "{text}");
+    for ways in [Ways::default(), WITH_COMMANDS] {
+        for text in [gave_up("x", 3, ways), not_retried("x", 1, ways), unknown_pipeline("x", ways)] {
+            assert!(text.contains("**failed**") && text.contains("`agent-smith:failed`"), "{text}");
+            assert_eq!(text.contains("/agent-smith retry"), ways.commands, "{text}");
+        }
     }
 }
 
@@ -116,7 +121,7 @@ fn secrets_are_masked_also_in_commands_and_short_ones_are_ignored() {
         cause: FailureCause::NotStarted("tok-12345".into()),
     });
     let mask = Mask::new(["tok-12345", "tok-12345-long", "", "a"]);
-    let text = super::comment(&report(outcome, "a tok-12345-long b tok-12345 c"), &mask);
+    let text = super::comment(&report(outcome, "a tok-12345-long b tok-12345 c"), &mask, Ways::default());
     assert!(!text.contains("12345"), "{text}");
     assert!(text.contains("a [masked] b [masked] c"), "{text}");
 }
@@ -151,7 +156,7 @@ fn the_worst_output_stays_within_the_bound() {
 proptest! {
     /// Whatever is printed, the fence that opens it closes right after it and nowhere before.
     #[test]
-    fn output_cannot_leave_its_fence(tail in "(`{0,6}|@all|\n/close|\n~~~|\n```\n|<!--|[a-z ]{0,3}|\n){0,30}") {
+    fn output_cannot_leave_its_fence(tail in "(`{0,6}|@all|\n/close|\n</details>\n|\n<details>\n<summary>x</summary>\n|\n~~~|\n```\n|<!--|[a-z ]{0,3}|\n){0,30}") {
         let text = comment(&report(Outcome::Done, &tail));
         let shown = shown_tail(&tail);
         if shown.is_empty() {
@@ -171,6 +176,10 @@ proptest! {
         prop_assert_eq!(inside, shown);
         let outside = [&lines[..opens], &lines[close + 1..]].concat().join("\n");
         prop_assert!(!outside.contains('@') && !outside.contains("/close"));
+        // The fold is ours, begins right before the fence and ends right after it.
+        prop_assert_eq!(lines[opens - 3..opens].join("\n"), "<details>\n<summary>Last lines of the output</summary>\n");
+        prop_assert_eq!(lines[close + 1..close + 3].join("\n"), "\n</details>");
+        prop_assert_eq!(outside.matches("details>").count(), 2);
     }
 
     /// The same for names and commands in a line.
@@ -189,7 +198,7 @@ proptest! {
 fn a_note_is_told_beside_the_result_and_hides_what_is_secret() {
     let mut done = report(Outcome::Done, "");
     done.notes = vec![not_moved("Done", "no `way` s3cr3t @all"); MOST_NOTES + 1];
-    let text = super::comment(&done, &Mask::new(["s3cr3t"]));
+    let text = super::comment(&done, &Mask::new(["s3cr3t"]), Ways::default());
     let note = "The ticket could not be moved to `Done`: ``no `way` [masked] @all``";
     assert_eq!(text.matches(note).count(), MOST_NOTES, "{text}");
 }

@@ -1,14 +1,14 @@
 //! A `comment` step: a text of the pipeline's author on the ticket.
 //!
-//! Who calls: `steps`. What must stay true: the same step of the same run writes its comment once, however often the
-//! run is broken off and begun again; text of the ticket and what steps have said mention nobody and carry out nothing.
+//! Who calls: `steps`. What must stay true: the same step of the same run has one comment, however often the run
+//! is broken off and begun again; text of the ticket and what steps have said mention nobody and carry out nothing.
 
 use super::context::{Ended, StepContext, StopNow};
 use crate::config::Template;
 use crate::pipeline::inert;
 use crate::pipeline::report::bounded;
 use crate::pipeline::writer::GivenUp;
-use crate::platform::{self, Comment};
+use crate::platform::{self, Comment, Writing};
 
 pub(super) async fn carry_out(template: &Template, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
     // A comment is Markdown on some platforms and text on others: backslashes would show there.
@@ -19,8 +19,8 @@ pub(super) async fn carry_out(template: &Template, context: &mut StepContext<'_>
     };
     let hands = &context.run.hands;
     let marker = format!("run {} step {}", context.run.job.run_id, context.index + 1);
-    let comment = |may_exist| Comment { marker: marker.clone(), body: body.clone(), may_exist };
-    let (fresh, again) = (comment(false), comment(true));
+    let fresh = Comment::new(marker, body);
+    let again = fresh.clone().writing(Writing::NewOrEdit);
     let mut tried = context.run.attempt > 1;
     let right = hands.writer.right();
     let write = || {

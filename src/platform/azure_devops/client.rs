@@ -25,7 +25,7 @@ use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
 use crate::platform::{
-    Access, Comment, Error, Labelling, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+    Access, Comment, CommentId, Error, Labelling, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
 };
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
@@ -335,7 +335,7 @@ impl Platform for AzureDevOps {
         self.move_item(right, status).await
     }
 
-    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
+    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<Option<CommentId>> {
         self.write_comment(right, comment).await
     }
 
@@ -356,7 +356,7 @@ impl Platform for AzureDevOps {
     }
 
     async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
-        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await.map(drop)
     }
 }
 

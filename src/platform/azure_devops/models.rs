@@ -128,6 +128,7 @@ pub(super) struct Comments {
 /// A comment.
 #[derive(Debug, Deserialize)]
 pub(super) struct Comment {
+    pub(super) id: u64,
     #[serde(default)]
     pub(super) text: Option<String>,
 }

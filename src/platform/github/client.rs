@@ -23,7 +23,7 @@ use crate::lifecycle::Lifecycle;
 use crate::platform::answer::{Reaction, Spoken};
 use crate::platform::http::{self as layer, Answer, Call, Channel, Dialect, HeldBack, Repeat};
 use crate::platform::{
-    Access, Comment, Error, Labelling, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
+    Access, Comment, CommentId, Error, Labelling, Listing, Page, PlannedCall, Platform, Position, Result, StatusChange,
 };
 use crate::ticket::{Account, Labels, PlatformKind, Ticket};
 
@@ -219,7 +219,7 @@ impl Platform for GitHub {
         self.move_issue(right, status).await
     }
 
-    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
+    async fn comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<Option<CommentId>> {
         self.write_comment(right, comment).await
     }
 
@@ -240,7 +240,7 @@ impl Platform for GitHub {
     }
 
     async fn answer(&self, _to: &Entitled, ticket: &str, comment: &Comment) -> Result<()> {
-        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await
+        self.write_comment(&Spoken::about(self.kind(), ticket), comment).await.map(drop)
     }
 }
 

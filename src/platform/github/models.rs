@@ -107,6 +107,7 @@ pub(super) struct Role {
 /// A comment. GitHub omits nothing, but an empty body may be null.
 #[derive(Debug, Deserialize)]
 pub(super) struct Comment {
+    pub(super) id: u64,
     #[serde(default)]
     pub(super) body: Option<String>,
 }

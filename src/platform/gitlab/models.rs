@@ -97,6 +97,7 @@ pub(super) struct Member {
 /// A comment.
 #[derive(Debug, Deserialize)]
 pub(super) struct Note {
+    pub(super) id: u64,
     #[serde(default)]
     pub(super) body: String,
 }

@@ -34,6 +34,13 @@ pub(in crate::platform) enum Repeat {
     OnlyUnsent,
 }
 
+impl Repeat {
+    /// Of a text that replaces another: an interim one is not worth a second attempt.
+    pub(in crate::platform) fn of_edit(is_interim: bool) -> Self {
+        if is_interim { Self::OnlyUnsent } else { Self::Safe }
+    }
+}
+
 /// What is about to be sent.
 #[derive(Clone, Copy)]
 pub(in crate::platform) struct Call<'a> {

@@ -3,7 +3,8 @@
 //! Who calls: the comment. What must stay true: text is only ever text here, so that nothing in it mentions or formats, and a
 //! link shows where it leads; no text node is empty; code carries no other mark, as the format demands.
 //!
-//! Source: Atlassian, "Atlassian Document Format": nodes `doc`, `paragraph`, `codeBlock`, `hardBreak`, `text`; marks
+//! Source: Atlassian, "Atlassian Document Format": nodes `doc`, `paragraph`, `codeBlock`, `expand` (at the
+//! top level, not empty), `hardBreak`, `text`; marks
 //! `strong`, `code`, `subsup`, `link`.
 
 use serde_json::{Value, json};
@@ -26,6 +27,11 @@ fn block(block: &Block) -> Option<Value> {
         Block::Code(code) => {
             let content: Vec<Value> = (!code.is_empty()).then(|| text(code, None)).into_iter().collect();
             Some(json!({ "type": "codeBlock", "attrs": { "language": "text" }, "content": content }))
+        }
+        Block::Fold(title, inside) => {
+            let content: Vec<Value> = inside.iter().filter_map(self::block).collect();
+            (!content.is_empty())
+                .then(|| json!({ "type": "expand", "attrs": { "title": storable(title) }, "content": content }))
         }
     }
 }
@@ -84,5 +90,17 @@ mod tests {
             ]},
         ]});
         assert_eq!(made, expected);
+    }
+
+    #[test]
+    fn a_fold_is_a_node_whose_title_is_an_attribute() {
+        let made =
+            document(&blocks("<details>\n<summary>Last\u{1b} lines</summary>\n\n```\ne\n```\n\n</details>"), "(m)");
+        assert_eq!(
+            made["content"][0],
+            json!({ "type": "expand", "attrs": { "title": "Last\u{fffd} lines" }, "content": [
+                { "type": "codeBlock", "attrs": { "language": "text" }, "content": [{ "type": "text", "text": "e" }] },
+            ]})
+        );
     }
 }

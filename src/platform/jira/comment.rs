@@ -1,21 +1,24 @@
-//! Comments, each written once.
+//! Comments, each written once and edited in place.
 //!
-//! Who calls: `Platform::comment`. What must stay true: a comment carries its marker, small at its end; one that may
-//! exist is looked for before it is written; a request that may have arrived is not sent again.
+//! Who calls: `Platform::comment`. What must stay true: a comment carries its marker, small at its end; a request that
+//! may have arrived is not sent again, unless it is an edit, which twice is as good as once; an interim edit mails nobody
+//! where the site lets us choose.
 
+use async_trait::async_trait;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::client::{Jira, Request};
 use super::deployment::Deployment;
-use super::models::{CommentPage, parse};
+use super::models::{Comment as WrittenComment, CommentPage, parse};
 use super::refusal::About;
 use super::sayings::said;
 use super::{adf, plain_text, wiki};
 use crate::job::WriteRight;
+use crate::platform::comment::{self, Comment, CommentId, Draft, Found, plain_marker};
 use crate::platform::http::{Answer, Repeat};
 use crate::platform::markdown::{self, Block, Span};
-use crate::platform::{Comment, Error, Result};
+use crate::platform::{Error, Result};
 
 /// Characters of a comment, tried in turn. Jira takes 32,767 per text; what counts towards that besides the words is not
 /// documented, and an administrator of Data Center may have set less.
@@ -33,79 +36,124 @@ const PAGE_SIZE: usize = 100;
 const MOST_PAGES: usize = 100;
 
 impl Jira {
-    /// Source: Jira REST, "Add comment" (413 when the issue has all the comments it may have) and "Get comments".
-    pub(super) async fn write_comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<()> {
+    pub(super) async fn write_comment(&self, right: &dyn WriteRight, comment: &Comment) -> Result<Option<CommentId>> {
         let key = self.key(&right.ticket().ticket)?;
-        let marker = shown(&comment.marker);
-        if comment.may_exist && self.has_comment(&key, &marker).await? {
-            return Ok(());
-        }
-        let what = format!("comment on issue {key} of {}", self.name);
-        let blocks = markdown::blocks(&comment.body);
-        let mut answer = self.post_comment(right, (&key, &what), &blocks, &marker, LENGTHS[0]).await?;
-        for length in LENGTHS.into_iter().skip(1) {
-            if !is_too_long(&answer) {
-                break;
-            }
-            answer = self.post_comment(right, (&key, &what), &blocks, &marker, length).await?;
-        }
-        match answer.status {
-            StatusCode::CREATED => Ok(()),
-            _ => Err(self.refusal(&what, About::Comments(&key), &answer).await),
-        }
+        let (blocks, marker) = (markdown::blocks(&comment.body), shown(&comment.marker));
+        let draft = IssueComment { jira: self, right, key, blocks, marker, interim: comment.interim };
+        comment::put(&draft, comment).await
     }
+}
 
-    async fn post_comment(
-        &self,
-        right: &dyn WriteRight,
-        (key, what): (&str, &str),
-        blocks: &[Block],
-        marker: &str,
-        length: usize,
-    ) -> Result<Answer> {
-        self.write(key, right, |deployment| Request {
-            what,
-            method: Method::POST,
-            path: format!("issue/{key}/comment"),
-            body: Some(json!({ "body": body(deployment, blocks, marker, length) })),
-            repeat: Repeat::OnlyUnsent,
-            right: Some(right),
-        })
-        .await
-    }
+/// A comment on its way to an issue.
+struct IssueComment<'a> {
+    jira: &'a Jira,
+    right: &'a dyn WriteRight,
+    key: String,
+    blocks: Vec<Block>,
+    marker: String,
+    interim: bool,
+}
 
+/// Source: Jira REST, "Get comments", "Add comment" (413 when the issue has all the comments it may have), "Update
+/// comment" (`notifyUsers` needs no right of its own there; Data Center does not know it).
+#[async_trait]
+impl Draft for IssueComment<'_> {
     /// Newest first, where the site knows how to.
-    async fn has_comment(&self, key: &str, marker: &str) -> Result<bool> {
-        let what = format!("read comments on issue {key} of {}", self.name);
-        let escaped = wiki::escaped(marker);
+    async fn find(&self) -> Result<Option<Found>> {
+        let (jira, key) = (self.jira, &self.key);
+        let what = format!("read comments on issue {key} of {}", jira.name);
+        let escaped = wiki::escaped(&self.marker);
         let mut start = 0;
         for _ in 0..MOST_PAGES {
             let path = format!("issue/{key}/comment?startAt={start}&maxResults={PAGE_SIZE}&orderBy=-created");
-            let answer = self.ask(|_| Request::get(&what, &path)).await?;
+            let answer = jira.ask(|_| Request::get(&what, &path)).await?;
             if answer.status != StatusCode::OK {
-                return Err(self.refusal(&what, About::Issue(key), &answer).await);
+                return Err(jira.refusal(&what, About::Issue(key), &answer).await);
             }
             let page: CommentPage = parse(&what, &answer)?;
-            let texts = page.comments.iter().map(|comment| plain_text::of(&comment.body));
-            if texts.into_iter().any(|text| text.contains(marker) || text.contains(&escaped)) {
-                return Ok(true);
+            let ours = |one: &&WrittenComment| {
+                let text = plain_text::of(&one.body);
+                text.contains(&self.marker) || text.contains(&escaped)
+            };
+            // Whatever order they are in: identifiers rise with time.
+            let age = |one: &&WrittenComment| (one.id.len(), one.id.clone());
+            if let Some(found) = page.comments.iter().filter(ours).min_by_key(age) {
+                let is_same = self.is_said_by(&found.body);
+                return Ok(Some(Found { id: CommentId::from_answer(&found.id), is_same }));
             }
             // Old servers give all of them at once, whatever they are asked for.
             let is_all = page.start_at != start || page.comments.is_empty();
             start += page.comments.len();
             if is_all || start >= page.total {
-                return Ok(false);
+                return Ok(None);
             }
         }
         Err(Error::Malformed { what, detail: format!("more than {MOST_PAGES} pages") })
+    }
+
+    async fn post(&self) -> Result<Option<CommentId>> {
+        let what = format!("comment on issue {} of {}", self.key, self.jira.name);
+        let answer = self.send_what_fits(&what, None).await?;
+        match answer.status {
+            // It is written, whatever the answer looks like.
+            StatusCode::CREATED => {
+                let written = parse::<WrittenComment>(&what, &answer).ok();
+                Ok(written.and_then(|written| CommentId::from_answer(&written.id)))
+            }
+            _ => Err(self.jira.refusal(&what, About::Comments(&self.key), &answer).await),
+        }
+    }
+
+    async fn edit(&self, id: &CommentId) -> Result<bool> {
+        let what = format!("edit a comment on issue {} of {}", self.key, self.jira.name);
+        let answer = self.send_what_fits(&what, Some(id)).await?;
+        match answer.status {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(self.jira.refusal(&what, About::Comments(&self.key), &answer).await),
+        }
+    }
+}
+
+impl IssueComment<'_> {
+    /// Sends it as long as it may be. A refusal because of its length proves that it was not carried out.
+    async fn send_what_fits(&self, what: &str, there: Option<&CommentId>) -> Result<Answer> {
+        let mut answer = self.send(what, there, LENGTHS[0]).await?;
+        for length in LENGTHS.into_iter().skip(1) {
+            if !is_too_long(&answer) {
+                break;
+            }
+            answer = self.send(what, there, length).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn send(&self, what: &str, there: Option<&CommentId>, length: usize) -> Result<Answer> {
+        let request = |deployment| {
+            let comments = format!("issue/{}/comment", self.key);
+            let (method, path, repeat) = match there {
+                None => (Method::POST, comments, Repeat::OnlyUnsent),
+                Some(id) => {
+                    let quiet = if self.interim && deployment == Deployment::Cloud { "?notifyUsers=false" } else { "" };
+                    (Method::PUT, format!("{comments}/{}{quiet}", id.as_str()), Repeat::of_edit(self.interim))
+                }
+            };
+            let body = Some(json!({ "body": body(deployment, &self.blocks, &self.marker, length) }));
+            Request { what, method, path, body, repeat, right: Some(self.right) }
+        };
+        self.jira.write(&self.key, self.right, request).await
+    }
+
+    /// A text is wiki markup, a tree is a document.
+    fn is_said_by(&self, written: &Value) -> bool {
+        let deployment = if written.is_string() { Deployment::DataCenter } else { Deployment::Cloud };
+        *written == body(deployment, &self.blocks, &self.marker, LENGTHS[0])
     }
 }
 
 /// The marker as a person may see it. Neither of Jira's formats can hide text.
 fn shown(marker: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/');
-    let marker: String = marker.chars().take(200).map(|c| if plain(c) { c } else { '_' }).collect();
-    format!("(agent-smith:{marker})")
+    format!("(agent-smith:{})", plain_marker(marker))
 }
 
 /// The body in the format of the site, cut so that its text has at most `length` characters.

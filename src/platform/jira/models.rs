@@ -117,6 +117,8 @@ pub(super) struct CommentPage {
 #[derive(Debug, Deserialize)]
 pub(super) struct Comment {
     #[serde(default)]
+    pub(super) id: String,
+    #[serde(default)]
     pub(super) body: Value,
 }
 

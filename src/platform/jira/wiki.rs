@@ -20,6 +20,11 @@ fn block(block: &Block) -> String {
     match block {
         Block::Paragraph(spans) => spans.iter().map(span).collect(),
         Block::Code(code) => format!("{{noformat}}\n{}\n{{noformat}}", unbreakable(&storable(code))),
+        // Data Center has no markup that folds: what Confluence calls `expand` is shown as text there.
+        Block::Fold(title, inside) => {
+            let inside = inside.iter().map(self::block).filter(|part| !part.is_empty());
+            std::iter::once(format!("{}&#58;", escaped(title))).chain(inside).collect::<Vec<_>>().join("\n\n")
+        }
     }
 }
 
@@ -92,6 +97,13 @@ mod tests {
             "Ran {{a\\-b}}&#58; {*}failed{*} after 0.4 s.\nh1&#46; \\[\\~all\\]\n\n\
              {noformat}\n[x] *y*\n{noformat}\n\n{~}\\(m\\){~}"
         );
+    }
+
+    #[test]
+    fn a_fold_stands_open_below_its_title() {
+        let made =
+            markup(&blocks("<details>\n<summary>Last *lines*</summary>\n\n```\n{noformat}\n```\n\n</details>"), "(m)");
+        assert_eq!(made, "Last \\*lines\\*&#58;\n\n{noformat}\n{\u{200b}noformat}\n{noformat}\n\n{~}\\(m\\){~}");
     }
 
     #[test]

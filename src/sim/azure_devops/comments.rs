@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::json::{self, item_url};
@@ -79,6 +80,27 @@ pub(super) async fn write(at: Located, Query(params): Params, Json(body): Json<V
     }
     let comment = at.face.board.comment(&at.tracker.name, ticket.number, text).map_err(Problem::from_board)?;
     Ok(Json(json::comment(&comment, &ticket, &at)).into_response())
+}
+
+/// One's own comment alone. Source: Microsoft, "Comments - Update".
+pub(super) async fn edit(at: Located, Json(body): Json<Value>) -> Result<Response, Problem> {
+    admit(&at)?;
+    let ticket = at.ticket()?;
+    let asked = at.param("comment");
+    let known = ticket.comments.iter().find(|one| one.id.to_string() == asked);
+    let Some(comment) = known else {
+        let message = format!("Comment {asked} of work item {} does not exist.", ticket.number);
+        return Err(Problem::new(StatusCode::NOT_FOUND, "WorkItemCommentNotFoundException", message));
+    };
+    let Some(text) = body["text"].as_str().filter(|text| !text.trim().is_empty()) else {
+        return Err(Problem::bad_request("VssPropertyValidationException", "Parameter name: text is required"));
+    };
+    if !at.tracker.can_write || *comment.author != *at.face.login {
+        return Err(Problem::may_not_save());
+    }
+    let board = &at.face.board;
+    let edited = board.edit_comment(&at.tracker.name, ticket.number, comment.id, text).map_err(Problem::from_board)?;
+    Ok(Json(json::comment(&edited, &ticket, &at)).into_response())
 }
 
 /// A parameter that is a number.

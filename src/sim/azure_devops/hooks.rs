@@ -68,7 +68,9 @@ fn render(face: &Face, happening: &Happening, draft: &Draft<'_>) -> Vec<Message>
     if happening.is(&What::Deleted) {
         return vec![event.message("workitem.deleted", event.item(None))];
     }
-    let comments = happening.comments().filter_map(|id| ticket.comments.iter().find(|comment| comment.id == id));
+    // What an edited comment brings is not documented; the worst would be the same as a new one.
+    let comments = happening.comments().chain(happening.edited_comments());
+    let comments = comments.filter_map(|id| ticket.comments.iter().find(|comment| comment.id == id));
     let comments = comments.map(|comment| event.message("workitem.commented", event.item(Some(&comment.body))));
     let update = event.changes();
     let update = (!update.is_empty()).then(|| event.message("workitem.updated", event.update(update)));

@@ -96,14 +96,14 @@ pub(super) fn comment(comment: &Comment, ticket: &TicketView, at: &Located) -> V
     json!({
         "workItemId": ticket.number,
         "id": comment.id,
-        "version": 1,
+        "version": if comment.edited_at.is_some() { 2 } else { 1 },
         "text": comment.body,
         "renderedText": comment.body,
         "format": "html",
         "createdBy": author,
         "createdDate": time(comment.at),
         "modifiedBy": author,
-        "modifiedDate": time(comment.at),
+        "modifiedDate": time(comment.updated_at()),
         "url": format!("{}/comments/{}", item_url(at, ticket.number), comment.id),
     })
 }

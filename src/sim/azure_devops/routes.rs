@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{self, get, post};
 use axum::{Router, middleware};
 use url::form_urlencoded::byte_serialize;
 
@@ -172,7 +172,8 @@ fn api() -> Router<Face> {
             .route(&format!("/{{owner}}/_apis/wit/{name}/{{number}}"), get(items::read_anywhere))
             .route(&format!("{project}/{name}/{{number}}"), get(items::read).patch(patch::update))
             .route(&format!("{project}/{name}/{{number}}/updates"), get(updates::list))
-            .route(&format!("{project}/{name}/{{number}}/comments"), get(comments::list).post(comments::write));
+            .route(&format!("{project}/{name}/{{number}}/comments"), get(comments::list).post(comments::write))
+            .route(&format!("{project}/{name}/{{number}}/comments/{{comment}}"), routing::patch(comments::edit));
     }
     routes.method_not_allowed_fallback(async || Problem::no_route())
 }

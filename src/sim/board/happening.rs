@@ -55,6 +55,14 @@ impl Happening {
             _ => None,
         })
     }
+
+    /// The identifiers of the comments that were edited.
+    pub(in crate::sim) fn edited_comments(&self) -> impl Iterator<Item = u64> {
+        self.events.iter().filter_map(|event| match event.what {
+            What::CommentEdited(id) => Some(id),
+            _ => None,
+        })
+    }
 }
 
 /// Receives what is written.

@@ -4,6 +4,7 @@
 //! with its actor and its time, and then wakes whoever watches [`Board::changed`]. Tests and the demo act through it
 //! as a person; a face acts through [`Board::acting_as`] with the login its token belongs to.
 
+mod comments;
 mod handle;
 mod happening;
 mod members;

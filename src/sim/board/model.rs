@@ -128,6 +128,15 @@ pub struct Comment {
     pub body: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// When it was last edited, if it was.
+    pub edited_at: Option<DateTime<Utc>>,
+}
+
+impl Comment {
+    /// When it got its present text.
+    pub fn updated_at(&self) -> DateTime<Utc> {
+        self.edited_at.unwrap_or(self.at)
+    }
 }
 
 /// A ticket (or pull request) as it was at one moment.
@@ -216,6 +225,10 @@ pub enum What {
     LabelCreated(String),
     /// A comment was written; its id.
     Commented(u64),
+    /// A comment was edited; its id.
+    CommentEdited(u64),
+    /// A comment was deleted; its id.
+    CommentDeleted(u64),
     /// Somebody reacted to a comment; its id.
     Reacted(u64),
     /// The title changed.
@@ -288,6 +301,9 @@ pub enum BoardError {
         /// The number there.
         number: u64,
     },
+    /// The ticket has no such comment.
+    #[error("no comment {0} there")]
+    NoComment(u64),
     /// The label is not on the ticket, or not in the tracker.
     #[error("no label `{0}` there")]
     NoLabel(String),

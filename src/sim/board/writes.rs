@@ -143,7 +143,8 @@ impl Writer<'_> {
             return Err(BoardError::Full(format!("{MAX_COMMENTS} comments on ticket {number}")));
         }
         let id = self.state.new_id();
-        let comment = Comment { id, author: self.actor.to_owned(), body: body.to_owned(), at: Utc::now() };
+        let comment =
+            Comment { id, author: self.actor.to_owned(), body: body.to_owned(), at: Utc::now(), edited_at: None };
         let comment = Arc::new(comment);
         self.state.ticket_mut(tracker, number)?.comments.push(Arc::clone(&comment));
         self.record(tracker, Some(number), What::Commented(id));
@@ -293,7 +294,7 @@ impl Writer<'_> {
     }
 }
 
-fn check_text(field: &'static str, text: &str, max: usize, required: bool) -> Result<(), BoardError> {
+pub(super) fn check_text(field: &'static str, text: &str, max: usize, required: bool) -> Result<(), BoardError> {
     if required && text.trim().is_empty() {
         return Err(BoardError::InvalidText { field, reason: "can't be blank".to_owned() });
     }

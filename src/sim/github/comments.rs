@@ -10,6 +10,7 @@ use super::json;
 use super::listing::Params;
 use super::located::Located;
 use super::problem::Problem;
+use crate::sim::board::{Comment, TicketView};
 
 /// Oldest first.
 pub(super) async fn list(at: Located, RawQuery(query): RawQuery) -> Result<Response, Problem> {
@@ -43,6 +44,22 @@ pub(super) async fn react(at: Located, JsonBody(body): JsonBody) -> Result<Respo
     });
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(reaction)).into_response())
+}
+
+/// One's own comment, or with the right to write anybody's. The address does not name the ticket.
+pub(super) async fn edit(at: Located, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+    let comment: u64 = at.param("comment").parse().map_err(|_| Problem::not_found())?;
+    let has_it = |ticket: &TicketView| ticket.comments.iter().any(|one| one.id == comment);
+    let ticket = at.board.tickets(at.name()).into_iter().find(has_it).ok_or_else(Problem::not_found)?;
+    let is_own = |one: &Comment| at.caller.login.as_deref() == Some(one.author.as_str());
+    if !at.tracker.can_write && !ticket.comments.iter().any(|one| one.id == comment && is_own(one)) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "Must have admin rights to Repository."));
+    }
+    let Some(text) = text(&body, "body")? else {
+        return Err(Problem::invalid_field("IssueComment", "body", "missing_field"));
+    };
+    let edited = at.board.edit_comment(at.name(), ticket.number, comment, &text).map_err(|error| at.problem(error))?;
+    Ok(Json(json::comment(&edited, &ticket, &at)).into_response())
 }
 
 /// Anybody who can see the ticket may comment.

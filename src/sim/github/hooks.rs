@@ -61,6 +61,12 @@ fn message(event: &Event, happening: &Happening, at: &Located) -> Option<Message
             more.push(("comment", json::comment(comment, ticket, at)));
             "created"
         }
+        What::CommentEdited(id) => {
+            let comment = ticket.comments.iter().find(|comment| comment.id == *id)?;
+            more.push(("comment", json::comment(comment, ticket, at)));
+            more.push(("changes", json!({ "body": { "from": "what it said before" } })));
+            "edited"
+        }
         What::TitleSet | What::BodySet => {
             more.push(("changes", json!({})));
             "edited"
@@ -75,7 +81,7 @@ fn message(event: &Event, happening: &Happening, at: &Located) -> Option<Message
         }
         _ => return None,
     };
-    let is_comment = matches!(event.what, What::Commented(_));
+    let is_comment = matches!(event.what, What::Commented(_) | What::CommentEdited(_));
     if ticket.is_pull_request && !is_comment {
         // Those are events of another name, which have nothing to do with issues.
         return None;

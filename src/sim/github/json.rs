@@ -122,7 +122,7 @@ pub(super) fn comment(comment: &Comment, ticket: &TicketView, at: &Located) -> V
         "issue_url": format!("{repo}/issues/{}", ticket.number),
         "user": user(&comment.author, &at.caller),
         "created_at": time(comment.at),
-        "updated_at": time(comment.at),
+        "updated_at": time(comment.updated_at()),
         "author_association": "MEMBER",
         "body": comment.body,
         "performed_via_github_app": null,

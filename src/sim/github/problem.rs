@@ -65,6 +65,7 @@ impl Problem {
     pub(super) fn from_board(error: BoardError) -> Self {
         match error {
             BoardError::Deleted { .. } => Self::new(StatusCode::GONE, "This issue was deleted"),
+            BoardError::NoComment(_) => Self::not_found(),
             BoardError::NoLabel(_) => Self::new(StatusCode::NOT_FOUND, "Label does not exist"),
             BoardError::LabelExists(_) => Self::invalid_field("Label", "name", "already_exists"),
             BoardError::InvalidLabel { name, reason } => Self::invalid(json!({

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use axum::{Router, middleware};
 
 use super::face::Face;
@@ -117,6 +117,7 @@ fn api() -> Router<Face> {
             .route(&format!("{repo}/issues/{{number}}/labels/{{name}}"), delete(labels::remove))
             .route(&format!("{repo}/issues/{{number}}/comments"), get(comments::list).post(comments::write))
             .route(&format!("{repo}/issues/{{number}}/events"), get(events::list))
+            .route(&format!("{repo}/issues/comments/{{comment}}"), patch(comments::edit))
             .route(&format!("{repo}/issues/comments/{{comment}}/reactions"), post(comments::react))
             .route(&format!("{repo}/collaborators/{{login}}/permission"), get(account::permission))
             .route(&format!("{repo}/pulls"), get(pulls::list).post(pulls::open))

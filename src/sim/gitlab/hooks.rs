@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::face::{Face, Kind};
 use super::hook_parts::{Place, time};
 use crate::clock::unix_millis;
-use crate::sim::board::{Comment, Happening, TicketView, What};
+use crate::sim::board::{Comment, Happening, What};
 use crate::sim::hooks::{Auth, Dialect, Draft, Message, Next, Sending, gitlab_signature};
 use crate::sim::people::number_of;
 
@@ -55,8 +55,10 @@ fn render(face: &Face, happening: &Happening, draft: &Draft<'_>) -> Vec<Message>
         return Vec::new();
     }
     let at = Place { face, tracker: &happening.tracker, instance: format!("{}{}", draft.origin, face.options.prefix) };
-    let written = happening.comments().filter_map(|id| ticket.comments.iter().find(|comment| comment.id == id));
-    let notes = written.map(|comment| at.note(comment, ticket));
+    let note = |id| ticket.comments.iter().find(|comment| comment.id == id);
+    let written = happening.comments().filter_map(note).map(|comment| at.note(comment, "create", happening));
+    let edited = happening.edited_comments().filter_map(note).map(|comment| at.note(comment, "update", happening));
+    let notes = written.chain(edited);
     action(happening).map(|action| at.ticket(action, happening)).into_iter().chain(notes).collect()
 }
 
@@ -97,13 +99,14 @@ impl Place<'_> {
         Message { event: event.to_owned(), body }
     }
 
-    fn note(&self, comment: &Comment, ticket: &TicketView) -> Message {
+    fn note(&self, comment: &Comment, action: &str, happening: &Happening) -> Message {
+        let ticket = &happening.ticket;
         let confidential = (self.face.options.kind_of)(ticket).confidential;
         let url = format!("{}/-/issues/{}#note_{}", self.page(), ticket.number, comment.id);
         let body = json!({
             "object_kind": "note",
             "event_type": if confidential { "confidential_note" } else { "note" },
-            "user": self.user(&comment.author),
+            "user": self.user(happening.actor()),
             "project_id": self.tracker.id,
             "project": self.project(),
             "repository": self.repository(),
@@ -116,10 +119,10 @@ impl Place<'_> {
                 "author_id": number_of(&comment.author),
                 "project_id": self.tracker.id,
                 "created_at": time(comment.at),
-                "updated_at": time(comment.at),
+                "updated_at": time(comment.updated_at()),
                 "system": false,
                 "internal": false,
-                "action": "create",
+                "action": action,
                 "url": url,
             },
             "issue": self.issue(ticket),

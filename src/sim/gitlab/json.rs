@@ -117,7 +117,7 @@ pub(super) fn note(comment: &Comment, ticket: &TicketView, at: &Located) -> Valu
         "body": comment.body,
         "author": user(&comment.author, &at.caller),
         "created_at": time(comment.at),
-        "updated_at": time(comment.at),
+        "updated_at": time(comment.updated_at()),
         "system": false,
         "noteable_id": ticket.id,
         "noteable_type": "Issue",

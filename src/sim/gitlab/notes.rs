@@ -45,6 +45,25 @@ pub(super) async fn write(at: Located, fields: Fields) -> Result<Response, Probl
     Ok((StatusCode::CREATED, Json(json::note(&comment, &ticket, &at))).into_response())
 }
 
+/// One's own note, or with the right to write anybody's. Orders in the new text are carried out as well.
+/// (GitLab, `app/services/notes/update_service.rb`.)
+pub(super) async fn edit(at: Located, fields: Fields) -> Result<Response, Problem> {
+    let ticket = at.ticket()?;
+    let number = at.param("note").parse().ok();
+    let note = ticket.comments.iter().find(|one| Some(one.id) == number).ok_or_else(Problem::not_found)?;
+    if !at.tracker.can_write && at.caller.login.as_deref() != Some(note.author.as_str()) {
+        return Err(Problem::forbidden());
+    }
+    let Some(body) = fields.text("body") else { return Err(Problem::bad_request("body is missing")) };
+    let (text, orders) = extract(&body);
+    for order in orders.iter().filter(|_| at.tracker.can_write) {
+        carry_out(&at, &ticket, order)?;
+    }
+    let board = &at.face.board;
+    let edited = board.edit_comment(at.name(), ticket.number, note.id, &text).map_err(Problem::from_board)?;
+    Ok(Json(json::note(&edited, &ticket, &at)).into_response())
+}
+
 /// Anybody who can see the ticket may react, once with each emoji. Source: GitLab REST, "Add an emoji reaction to a
 /// comment"; what is said of the second is what the application says.
 pub(super) async fn award(at: Located, fields: Fields) -> Result<Response, Problem> {

@@ -86,6 +86,7 @@ impl Problem {
             | BoardError::Deleted { .. }
             | BoardError::Transferred { .. }
             | BoardError::NoLabel(_)
+            | BoardError::NoComment(_)
             | BoardError::TrackerExists(_) => Self::not_found(),
         }
     }

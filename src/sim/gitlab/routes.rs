@@ -3,7 +3,7 @@
 use std::io;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Router, middleware};
 
 use super::face::{Face, SimOptions};
@@ -70,6 +70,7 @@ fn api() -> Router<Face> {
         .route("/projects/{id}/issues", get(issues::list).post(issues::open))
         .route("/projects/{id}/issues/{iid}", get(issues::read).put(issues::edit))
         .route("/projects/{id}/issues/{iid}/notes", get(notes::list).post(notes::write))
+        .route("/projects/{id}/issues/{iid}/notes/{note}", put(notes::edit))
         .route("/projects/{id}/issues/{iid}/notes/{note}/award_emoji", post(notes::award))
         .route("/projects/{id}/issues/{iid}/resource_label_events", get(label_events::list))
         .route("/projects/{id}/merge_requests", get(merges::list).post(merges::open))

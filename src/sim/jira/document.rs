@@ -59,6 +59,7 @@ pub(super) fn to_text(document: &Value) -> String {
     let blocks = children(document).iter().map(|block| match kind(block) {
         "codeBlock" => format!("```\n{}\n```", inline(block)),
         "paragraph" | "heading" => inline(block),
+        "expand" => format!("{}\n\n{}", block["attrs"]["title"].as_str().unwrap_or_default(), to_text(block)),
         _ => to_text(block),
     });
     blocks.collect::<Vec<_>>().join("\n\n")
@@ -88,7 +89,13 @@ pub(super) fn check(document: &Value) -> Result<(), Problem> {
     }
     let mut chars = 0;
     for block in children(document) {
-        check_block(block, &mut chars).map_err(invalid)?;
+        // A fold stands at the top level alone, and is not empty.
+        let blocks = match kind(block) {
+            "expand" if children(block).is_empty() => return Err(invalid("an empty expand")),
+            "expand" => children(block),
+            _ => std::slice::from_ref(block),
+        };
+        blocks.iter().try_for_each(|block| check_block(block, &mut chars)).map_err(invalid)?;
     }
     if chars > MAX_TEXT_CHARS {
         return Err(Problem::field(

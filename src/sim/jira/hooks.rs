@@ -24,6 +24,10 @@ const PAUSE: Duration = Duration::from_secs(300);
 /// The fields of the issue that a new comment comes with on Cloud.
 const OF_COMMENT: [&str; 6] = ["summary", "issuetype", "project", "assignee", "priority", "status"];
 
+/// What a new and an edited comment are called: by the event of its own, and by the update that Data Center sends with it.
+const CREATED: [&str; 2] = ["comment_created", "issue_commented"];
+const EDITED: [&str; 2] = ["comment_updated", "issue_comment_edited"];
+
 /// How Jira speaks.
 pub(super) fn dialect(face: Face) -> Dialect {
     let face = Face { version: Version::Two, ..face };
@@ -65,8 +69,10 @@ fn render(face: &Face, happening: &Happening, draft: &Draft<'_>) -> Vec<Message>
         return vec![event.of_issue("jira:issue_deleted", "issue_generic", Value::Null)];
     }
     let items = event.changes();
-    let comments = happening.comments().filter_map(|id| ticket.comments.iter().find(|comment| comment.id == id));
-    let comments = comments.flat_map(|comment| event.of_comment(comment));
+    let comment = |id| ticket.comments.iter().find(|comment| comment.id == id);
+    let created = happening.comments().filter_map(comment).flat_map(|one| event.of_comment(one, &CREATED));
+    let edited = happening.edited_comments().filter_map(comment).flat_map(|one| event.of_comment(one, &EDITED));
+    let comments = created.chain(edited);
     let change = if happening.is(&What::Opened) {
         Some(event.of_issue("jira:issue_created", "issue_created", json!(items)))
     } else {
@@ -102,21 +108,21 @@ impl Event<'_> {
         Message { event: name.to_owned(), body }
     }
 
-    fn of_comment(&self, comment: &Comment) -> Vec<Message> {
+    fn of_comment(&self, comment: &Comment, [name, with_issue]: &[&str; 2]) -> Vec<Message> {
         let written = json::comment(comment, &self.happening.ticket, (self.caller, self.face));
         let mut created = json!({
             "timestamp": unix_millis(),
-            "webhookEvent": "comment_created",
+            "webhookEvent": name,
             "comment": written,
         });
-        let name = "comment_created".to_owned();
+        let name = (*name).to_owned();
         match self.face.options.deployment {
             Deployment::Cloud => {
                 created["issue"] = self.issue(&OF_COMMENT);
                 vec![Message { event: name, body: created }]
             }
             Deployment::DataCenter => {
-                let mut update = self.of_issue("jira:issue_updated", "issue_commented", Value::Null);
+                let mut update = self.of_issue("jira:issue_updated", with_issue, Value::Null);
                 update.body["comment"] = written;
                 vec![Message { event: name, body: created }, update]
             }

@@ -158,7 +158,7 @@ pub(super) fn comment(comment: &Comment, ticket: &TicketView, (caller, face): (&
         "body": body,
         "updateAuthor": user(&comment.author, caller, face),
         "created": time(comment.at),
-        "updated": time(comment.at),
+        "updated": time(comment.updated_at()),
         "jsdPublic": true,
     })
 }

@@ -24,6 +24,8 @@ pub(super) struct Located {
     pub(super) ticket: TicketView,
     pub(super) caller: Caller,
     pub(super) face: Face,
+    /// What the path names below the issue.
+    pub(super) comment: Option<u64>,
 }
 
 impl Located {
@@ -73,6 +75,7 @@ impl FromRequestParts<Face> for Located {
         let name = params.get("issue").map_or("", String::as_str);
         let found = find(&face.board, name).filter(|(tracker, _)| !tracker.hidden && caller.login.is_some());
         let (tracker, ticket) = found.ok_or_else(Problem::no_issue)?;
-        Ok(Self { tracker, ticket, caller, face: face.clone() })
+        let comment = params.get("comment").and_then(|id| id.parse().ok());
+        Ok(Self { tracker, ticket, caller, face: face.clone(), comment })
     }
 }

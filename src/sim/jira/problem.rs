@@ -87,6 +87,7 @@ impl Problem {
             | BoardError::Deleted { .. }
             | BoardError::TrackerExists(_)
             | BoardError::NoLabel(_)
+            | BoardError::NoComment(_)
             | BoardError::LabelExists(_)
             | BoardError::Transferred { .. } => Self::no_issue(),
         }

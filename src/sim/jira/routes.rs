@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Router, middleware};
 
 use super::face::{Face, Version};
@@ -76,7 +76,8 @@ fn api(face: Face) -> Router {
             .route("/project/{key}", get(account::project))
             .route("/issue/{issue}", get(issues::read).put(issues::edit))
             .route("/issue/{issue}/transitions", get(transitions::list).post(transitions::carry_out))
-            .route("/issue/{issue}/comment", get(comments::list).post(comments::write));
+            .route("/issue/{issue}/comment", get(comments::list).post(comments::write))
+            .route("/issue/{issue}/comment/{comment}", put(comments::edit));
         routes = match is_cloud {
             true => routes
                 .route("/issue/{issue}/changelog", get(changelog::list))

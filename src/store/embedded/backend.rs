@@ -19,7 +19,7 @@ use crate::store::stops::{Announcer, StopHints};
 use crate::store::view::{JobView, LAST_RUN_REMEMBERED, LastRun};
 use crate::store::{
     Acquisition, Attempt, AttemptLimits, Concurrency, DeliveryHold, Error, HalfMadeClaim, LeaseName, QueueCounts,
-    Recorded, Recovered, ReleaseReason, Renewal, Result, Store, Withdrawn,
+    Recorded, Recovered, ReleaseReason, Renewal, Result, Store, WaitingLine, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -305,6 +305,10 @@ impl Store for EmbeddedStore {
 
     async fn look(&self, key: &TicketKey) -> Result<Option<JobView>> {
         Ok(self.state().queue.look(key, Instant::now()))
+    }
+
+    async fn waiting(&self, of_each: usize, in_all: usize) -> Result<Vec<WaitingLine>> {
+        Ok(self.state().queue.waiting(of_each, in_all))
     }
 
     async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>> {

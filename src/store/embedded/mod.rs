@@ -17,6 +17,7 @@ mod queue;
 mod records;
 mod state;
 mod turn;
+mod waiting;
 mod withdrawals;
 
 pub use backend::EmbeddedStore;

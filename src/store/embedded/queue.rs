@@ -224,6 +224,16 @@ impl Queue {
         }
     }
 
+    /// The tickets that wait, project by project in the order of their turns.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&str, &VecDeque<TicketKey>)> {
+        self.ring.iter().filter_map(|project| Some((project.as_str(), self.projects.get(project)?)))
+    }
+
+    /// The live job of a ticket.
+    pub(super) fn job(&self, key: &TicketKey) -> Option<&Job> {
+        self.jobs.get(key).map(|entry| &entry.job)
+    }
+
     /// What is to say of this very run, if its job is live.
     pub(super) fn live_run(&self, key: &TicketKey, run_id: &str) -> Option<LiveRun> {
         let entry = self.jobs.get(key).filter(|entry| entry.job.run_id == run_id)?;

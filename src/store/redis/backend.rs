@@ -10,13 +10,13 @@ use super::announcements::Announcements;
 use super::claims::{self, End};
 use super::connection::Connection;
 use super::queue::Taker;
-use super::{deliveries, housekeeping, leases, records, runs, view, withdrawals};
+use super::{deliveries, housekeeping, leases, records, runs, view, waiting, withdrawals};
 use crate::job::{ClaimLock, Job, JobLease, JobState, RunResult, Withdrawal};
 use crate::run_record::{RunNote, RunRecord};
 use crate::store::view::{JobView, LastRun};
 use crate::store::{
     Acquisition, Attempt, AttemptLimits, Concurrency, DeliveryHold, HalfMadeClaim, LeaseName, QueueCounts, Recorded,
-    Recovered, ReleaseReason, Renewal, Result, StopHints, Store, Withdrawn,
+    Recovered, ReleaseReason, Renewal, Result, StopHints, Store, WaitingLine, Withdrawn,
 };
 use crate::ticket::{PlatformKind, TicketKey};
 
@@ -168,6 +168,10 @@ impl Store for RedisStore {
 
     async fn look(&self, key: &TicketKey) -> Result<Option<JobView>> {
         view::look(&self.redis, key).await
+    }
+
+    async fn waiting(&self, of_each: usize, in_all: usize) -> Result<Vec<WaitingLine>> {
+        waiting::waiting(&self.redis, of_each, in_all).await
     }
 
     async fn last_run(&self, key: &TicketKey) -> Result<Option<LastRun>> {

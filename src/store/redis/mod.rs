@@ -22,6 +22,7 @@ mod records;
 mod runs;
 mod scripts;
 mod view;
+mod waiting;
 mod withdrawals;
 
 pub use backend::RedisStore;

@@ -53,6 +53,8 @@ scripts! {
     RELEASE = "queue.lua" "fence.lua" "release.lua";
     /// Tells where a job stands.
     LOOK = "queue.lua" "look.lua";
+    /// Tells which jobs wait.
+    WAITING = "queue.lua" "waiting.lua";
     /// Tells how a ticket's last run ended.
     LAST_RUN = "queue.lua" "last_run.lua";
     /// Takes a request back.

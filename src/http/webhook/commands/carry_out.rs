@@ -258,7 +258,7 @@ impl Given<'_> {
             said = format!("{said}\n\n{}", answer::FIRST_ONLY);
         }
         let about = self.comment.id.as_deref().unwrap_or("a comment");
-        let comment = Comment { marker: format!("answer to {about}"), body: said, may_exist: false };
+        let comment = Comment::new(format!("answer to {about}"), said);
         if let Err(error) = self.platform.answer(self.to, self.ticket, &comment).await {
             warn!(ticket.id = self.ticket, project = self.project.name, %error, "could not answer a command");
         }
