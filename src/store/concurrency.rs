@@ -143,7 +143,7 @@ mod tests {
             assert_eq!(told(std::slice::from_ref(&p)), 0, "nothing has changed");
             assert_eq!(told(&[p.clone(), scan]), 1);
             assert_eq!(told(&[]), 0, "that it is over is no news to most");
-            assert_eq!(told(&[p.clone()]), 1);
+            assert_eq!(told(std::slice::from_ref(&p)), 1);
         });
     }
 
