@@ -51,6 +51,8 @@ impl fmt::Debug for Mask {
 pub(super) struct MaskedStream {
     mask: Mask,
     first_bytes: Vec<u8>,
+    /// Which bytes these are, looked up for every byte of a flood.
+    begins: Box<[bool; 256]>,
     held: Vec<u8>,
 }
 
@@ -59,7 +61,11 @@ impl MaskedStream {
         let mut first_bytes: Vec<u8> = mask.secrets.iter().filter_map(|secret| secret.bytes().next()).collect();
         first_bytes.sort_unstable();
         first_bytes.dedup();
-        Self { mask, first_bytes, held: Vec::new() }
+        let mut begins = Box::new([false; 256]);
+        for first in &first_bytes {
+            begins[usize::from(*first)] = true;
+        }
+        Self { mask, first_bytes, begins, held: Vec::new() }
     }
 
     /// Takes a chunk, returns what can be shown of all that came so far.
@@ -80,9 +86,13 @@ impl MaskedStream {
     /// One walk over the bytes: from one place where a secret may begin to the next.
     fn masked(&self, goes_on: bool) -> (Vec<u8>, Vec<u8>) {
         let bytes = &self.held[..];
+        // Some output has nothing of the kind, which is found out by the fastest means that there is.
+        if !self.first_bytes.iter().any(|first| bytes.contains(first)) {
+            return (bytes.to_vec(), Vec::new());
+        }
         let mut shown = Vec::with_capacity(bytes.len());
         let (mut from, mut at) = (0, 0);
-        while let Some(next) = self.next_beginning(&bytes[at..]) {
+        while let Some(next) = bytes[at..].iter().position(|byte| self.begins[usize::from(*byte)]) {
             at += next;
             match self.secret_at(&bytes[at..], goes_on) {
                 At::Secret(length) => {
@@ -100,14 +110,6 @@ impl MaskedStream {
         }
         shown.extend_from_slice(&bytes[from..]);
         (shown, Vec::new())
-    }
-
-    /// Most output is searched once for each first byte, by the fastest means that there is.
-    fn next_beginning(&self, bytes: &[u8]) -> Option<usize> {
-        if !self.first_bytes.iter().any(|first| bytes.contains(first)) {
-            return None;
-        }
-        bytes.iter().position(|byte| self.first_bytes.contains(byte))
     }
 
     fn secret_at(&self, rest: &[u8], goes_on: bool) -> At {
@@ -133,6 +135,8 @@ enum At {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -156,6 +160,21 @@ mod tests {
         let mut stream = MaskedStream::new(Mask::new(["bbaba", "bbab"]));
         assert_eq!(stream.push(b"abbab"), b"a", "the longer one may still come");
         assert_eq!(stream.flush(), b"[masked]", "it did not, and the shorter one was there");
+    }
+
+    /// A step that floods must not keep a thread of the server from everybody else: each byte is looked at a few times.
+    /// Compared with itself, so that no machine is too slow.
+    #[test]
+    fn a_flood_of_what_begins_a_secret_costs_no_more_beside_another_secret() {
+        let flood = vec![b'g'; 512 * 1024];
+        let cost = |secrets: &[&str]| {
+            let mut stream = MaskedStream::new(Mask::new(secrets));
+            let begun = Instant::now();
+            assert_eq!(stream.push(&flood).len(), flood.len() - 1, "the last one may still begin it");
+            begun.elapsed()
+        };
+        let (alone, beside) = (cost(&["gh-secret"]), cost(&["gh-secret", "AA-secret"]));
+        assert!(beside < alone * 30, "{alone:?} and {beside:?}");
     }
 
     proptest! {
