@@ -101,11 +101,13 @@ struct Names {
 pub(super) struct Identity(Names);
 
 impl Identity {
-    /// The account, unless nothing says who it is.
+    /// The account, unless nothing says who it is. People are shown the name that somebody chose, and not a GUID.
     pub(super) fn account(self) -> Option<Account> {
         let Names { id, display_name, unique_name, name } = self.0;
         let written = name.map(|name| Self::from_text(&name).0).unwrap_or_default();
-        json::account([unique_name, id, written.unique_name], [display_name, written.display_name], false)
+        let ids = [unique_name, id, written.unique_name];
+        let first = ids.iter().flatten().find(|id| !id.is_empty()).cloned();
+        json::account([first], [display_name, written.display_name].into_iter().chain(ids), false)
     }
 
     /// The last pair of brackets counts: what stands before it is what a person chose to be called.

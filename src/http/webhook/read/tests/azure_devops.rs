@@ -82,6 +82,7 @@ fn an_update_says_what_changed_and_what_is_there_now() {
     let actor = event.actor.unwrap();
     assert_eq!(actor.id, "wile@acme.example");
     assert!(actor.is_called("wile e.") && actor.is_called("guid-of-wile"));
+    assert_eq!(actor.shown(), "Wile E.", "a person reads it");
     assert_eq!(event.seen.labels, Some(Labels::from_iter(["agent-smith", "bug"])));
     assert_eq!((event.seen.open, event.seen.status.as_deref()), (None, Some("Active")));
 }
