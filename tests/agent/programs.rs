@@ -62,6 +62,23 @@ async fn aider_reads_a_file_and_its_own_notes_are_no_change() {
     assert_eq!((report.outcome, report.tail.as_str()), (Outcome::Done, ".aider.conf.yml\nfix\n"));
 }
 
+/// Whoever goes on behind it, or keeps its work, has the change alone.
+#[tokio::test]
+async fn what_an_agent_that_failed_left_for_itself_is_no_change_either() {
+    let scene = Scene::new();
+    scene.program("aider", "mkdir .aider.tags.cache.v4; echo x > .aider.tags.cache.v4/x; echo x > fix; exit 3");
+    let path = format!("{}:/usr/bin:/bin", scene.folder().display());
+    let step = format!("agent: {{ type: aider }}, continue_on_error: true, env: {{ PATH: '{path}' }}");
+    let report = scene.run(&["run: echo theirs > .aider.conf.yml", &step, "run: ls -A"]).await;
+    assert_eq!((report.outcome, report.tail.as_str()), (Outcome::Done, ".aider.conf.yml\nfix\n"));
+    let half = scene.agent("echo half > found.md; echo x > fix; exit 3", ", report: found.md");
+    let half = format!("{half}, continue_on_error: true");
+    let report = scene.run(&[&half, "run: ls -A"]).await;
+    assert_eq!((report.outcome, report.tail.as_str()), (Outcome::Done, "fix\n"));
+    let report = scene.run(&["run: echo theirs > found.md", &half, "run: ls -A"]).await;
+    assert_eq!((report.outcome, report.tail.as_str()), (Outcome::Done, "fix\nfound.md\n"), "it was there before");
+}
+
 #[tokio::test]
 async fn a_step_that_names_no_agent_has_the_one_of_all() {
     let scene = Scene::new();

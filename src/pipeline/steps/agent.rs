@@ -39,23 +39,33 @@ pub(super) async fn carry_out(agent: &CodingAgent, context: &mut StepContext<'_>
         Err(ended) => return ended,
     };
     let before = look(&workspace, line.droppings).await;
-    match work(agent, &line, context, stop).await {
-        Ended::Exit(0) => {}
-        other => return other,
-    }
+    let report = agent.report.as_deref().map(|name| (name, workspace.join(name)));
+    let is_theirs = report.as_ref().is_some_and(|(_, file)| file.symlink_metadata().is_ok());
+    let ended = work(agent, &line, context, stop).await;
+    // Also of one that failed or was ended: somebody may commit what is there.
     if let Some(beginning) = line.droppings {
         remove_new(&workspace, beginning, &before.droppings);
     }
-    if let Some(report) = &agent.report {
-        return match take_report(&workspace, report) {
+    let ended = match (ended, &report) {
+        (Ended::Exit(0), None) => return what_has_changed(&before, &workspace, context).await,
+        (Ended::Exit(0), Some((name, file))) => match take_report(file) {
             Ok(text) => {
                 context.outputs.insert("report".to_owned(), text);
-                Ended::Exit(0)
+                return Ended::Exit(0);
             }
-            Err(why) => Ended::Refused(format!("the agent left no report in {}: {why}", report.display())),
-        };
+            Err(why) => Ended::Refused(format!("the agent left no report in {}: {why}", name.display())),
+        },
+        (other, _) => other,
+    };
+    if let Some((_, file)) = report.filter(|_| !is_theirs) {
+        let _ = fs::remove_file(file); // there may be none
     }
-    let after = look(&workspace, None).await;
+    ended
+}
+
+/// How an agent ends that was content.
+async fn what_has_changed(before: &Look, workspace: &Path, context: &mut StepContext<'_>) -> Ended {
+    let after = look(workspace, None).await;
     if before.files.is_none() || before.files != after.files {
         return Ended::Exit(0);
     }
@@ -178,11 +188,10 @@ fn remove_new(workspace: &Path, beginning: &str, before: &[PathBuf]) {
 }
 
 /// Reads the report and takes it out of the workspace. It may be a link or a pipe: neither is followed nor waited for.
-fn take_report(workspace: &Path, report: &Path) -> Result<String, String> {
-    let path = workspace.join(report);
+fn take_report(path: &Path) -> Result<String, String> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     let read = || {
-        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(&path)?;
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         if !file.metadata()?.is_file() {
             return Err(std::io::Error::other("not a file"));
         }
@@ -194,6 +203,6 @@ fn take_report(workspace: &Path, report: &Path) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
-    fs::remove_file(&path).map_err(|error| error.to_string())?;
+    fs::remove_file(path).map_err(|error| error.to_string())?;
     Ok(text)
 }
