@@ -116,7 +116,7 @@ mod tests {
             let does: Vec<String> = preset.steps.iter().map(|step| step.action.to_string()).collect();
             let expected: &[&str] = match preset.name.as_str() {
                 "security-scan" => &["checkout", "agent", "comment"],
-                _ => &["checkout", "agent", "commit", "push", "open_change_request", "comment"],
+                _ => &["checkout", "agent", "commit", "push", "open_change_request"],
             };
             assert_eq!(does, expected, "{}", preset.name);
             let Action::Agent(agent) = &preset.steps[1].action else { panic!("{preset:?}") };
