@@ -54,6 +54,22 @@ async fn a_message_of_ones_own_still_names_the_run() {
     assert_eq!(world.branches(), [BRANCH, "main"]);
 }
 
+/// Nor is the run's id all that a message of one's own says: another run finds the branch by the ticket.
+#[tokio::test]
+async fn a_message_of_ones_own_still_names_the_ticket() {
+    let mut world = World::new().await;
+    let own = |change| steps(change).replace("commit: {}", "commit: { message: mend it }");
+    done(&world.run(&own("one")).await);
+    run_again(&mut world);
+    world.ticket.title = "Another".into();
+    done(&world.run(&own("two")).await);
+    assert_eq!(world.branches(), [BRANCH, "main"]);
+    assert_eq!(
+        (requests(&world).len(), world.ask(&["show", &format!("{BRANCH}:bug.txt")])),
+        (1, "broken\none\ntwo".into())
+    );
+}
+
 /// Two trackers whose tickets have the same number, and one repository.
 #[tokio::test]
 async fn a_branch_of_another_ticket_with_the_number_is_left_alone() {

@@ -12,6 +12,9 @@ use super::call::{Call, Git, Trouble};
 use super::history::{Heads, fetch, full};
 use super::remote::Remote;
 
+/// Begins the line with the ticket's address in a message that does not have it otherwise.
+pub(in crate::pipeline) const TICKET: &str = "Agent-Smith-Ticket: ";
+
 /// Branches looked at. A ticket whose title was edited more often begins a new one.
 const MOST_BRANCHES: usize = 10;
 /// Commits of a branch that are read, the newest first; a run makes one or two.
@@ -38,8 +41,13 @@ impl Owner<'_> {
     /// Whether a message names this run or this ticket, each in a line of its own as our messages do.
     fn is_named_in(&self, message: &str) -> bool {
         let by_run = format!("Agent-Smith-Run: {}/", self.run_id);
-        message.lines().any(|line| line.starts_with(&by_run) || (!self.url.is_empty() && line == self.url))
+        message.lines().any(|line| line.starts_with(&by_run) || names_ticket(line, self.url))
     }
+}
+
+/// Whether a line of a message is the ticket's address, with or without [`TICKET`].
+pub(in crate::pipeline) fn names_ticket(line: &str, url: &str) -> bool {
+    !url.is_empty() && line.strip_prefix(TICKET).unwrap_or(line) == url
 }
 
 /// The newest branch with work for this ticket that its base does not have yet.
@@ -79,6 +87,7 @@ mod tests {
         let owner = Owner { ticket: "7", url: "https://h/7", run_id: "0190-run" };
         assert!(owner.is_named_in("Fix\n\nhttps://h/7\n"));
         assert!(owner.is_named_in("wip\n\nAgent-Smith-Run: 0190-run/3\n"));
+        assert!(owner.is_named_in("Mend it\n\nAgent-Smith-Ticket: https://h/7\nAgent-Smith-Run: another/1\n"));
         for other in
             ["see https://h/7", "https://h/71", "Agent-Smith-Run: 0190-runs/1", "> Agent-Smith-Run: 0190-run/1"]
         {

@@ -36,7 +36,7 @@ mod remote;
 pub(super) use branch::{PREFIX, branch_of};
 pub(super) use call::{Call, Git, Trouble};
 pub(super) use changes::{Author, Tree, changed_files, commit_all, commits_ahead};
-pub(super) use earlier::Owner;
+pub(super) use earlier::{Owner, TICKET, names_ticket};
 pub(super) use folders::{GitFolder, make_workspace, replace};
 pub(super) use history::{Start, Wanted, begin};
 pub(super) use mirror::Mirrors;

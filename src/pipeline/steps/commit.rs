@@ -7,7 +7,8 @@
 use super::context::{Checkout, Ended, StepContext, StopNow};
 use super::no_checkout;
 use crate::config::Template;
-use crate::pipeline::git::{Author, Git, Tree, Trouble, changed_files, commit_all, commits_ahead};
+use crate::pipeline::git::{Author, Git, TICKET, Tree, Trouble};
+use crate::pipeline::git::{changed_files, commit_all, commits_ahead, names_ticket};
 use crate::pipeline::inert;
 use crate::pipeline::workspace::RunFolder;
 
@@ -23,9 +24,10 @@ pub(super) async fn carry_out(message: Option<&Template>, context: &mut StepCont
     carry_out_saying(&text, context, stop).await
 }
 
-/// Commits with this text, below which the trailer is put.
+/// Commits with this text, below which the trailers are put.
 pub(super) async fn carry_out_saying(text: &str, context: &mut StepContext<'_>, stop: StopNow<'_>) -> Ended {
-    let message = format!("{}\n\n{}", plain(&context.run.mask.apply(text)), context.trailer());
+    let text = plain(&context.run.mask.apply(text));
+    let message = format!("{text}\n\n{}{}", of_ticket(&text, &context.run.ticket.url), context.trailer());
     match commit(&message, context, stop).await {
         Ok(ended) => {
             context.say_where_the_work_stands();
@@ -83,11 +85,23 @@ pub(super) fn usual(title: &str, url: &str) -> String {
     format!("{subject}\n\n{url}")
 }
 
+/// The trailer by which a later run knows the branch also when the title was edited; not beside an address that the text
+/// has already, nor for one that would not be a line.
+fn of_ticket(text: &str, url: &str) -> String {
+    let is_known = text.lines().any(|line| names_ticket(line, url));
+    let is_line = url.chars().all(|c| c.is_ascii_graphic()) && !url.is_empty();
+    if is_line && !is_known { format!("{TICKET}{url}\n") } else { String::new() }
+}
+
 /// Without what no message has; a line of a ticket that looks like a trailer of ours is not one.
 fn plain(message: &str) -> String {
+    let is_ours = |line: &str| {
+        let line = line.trim_start().to_lowercase();
+        ["agent-smith-run:", "agent-smith-ticket:"].iter().any(|trailer| line.starts_with(trailer))
+    };
     let lines = message.lines().map(|line| {
         let line: String = line.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
-        if line.trim_start().to_lowercase().starts_with("agent-smith-run:") { format!("> {line}") } else { line }
+        if is_ours(&line) { format!("> {line}") } else { line }
     });
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
@@ -102,5 +116,17 @@ mod tests {
         assert_eq!(usual("closes #1 for @all", "u"), "closes #\u{2060}1 for @\u{2060}all\n\nu");
         assert_eq!(usual(&"x".repeat(100), "u").lines().next().map(str::len), Some(SUBJECT));
         assert_eq!(plain("x\u{1b}[2J\0\n Agent-Smith-Run: f/1\n"), "x[2J\n>  Agent-Smith-Run: f/1");
+        assert_eq!(plain("x\nagent-smith-ticket: https://h/8"), "x\n> agent-smith-ticket: https://h/8");
+    }
+
+    #[test]
+    fn a_message_has_the_address_of_its_ticket_once() {
+        assert_eq!(of_ticket("Mend it", "https://h/7"), "Agent-Smith-Ticket: https://h/7\n");
+        assert_eq!(of_ticket("see https://h/7", "https://h/7"), "Agent-Smith-Ticket: https://h/7\n");
+        for (text, url) in
+            [("Mend it\n\nhttps://h/7", "https://h/7"), ("x", ""), ("x", "https://h/7\nAgent-Smith-Run: f/1")]
+        {
+            assert_eq!(of_ticket(text, url), "", "{text}");
+        }
     }
 }
