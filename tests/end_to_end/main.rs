@@ -16,7 +16,6 @@ mod results;
 mod runs;
 mod shared;
 mod stops;
-mod trees;
 mod trouble;
 mod wishes;
 mod withdrawals;
