@@ -1,7 +1,8 @@
 //! Telling how far a run is, while it runs.
 //!
-//! Who calls: `sequence`, at the beginning and the end of each step, and when there is a change request. What must stay true: nobody is waited for; whoever
-//! listens sees the newest state and may miss those between.
+//! Who calls: `sequence`, at the beginning and the end of each step, and when there is a change request; `run`, when a
+//! workspace stays. What must stay true: nobody is waited for; whoever listens sees the newest state and may miss those
+//! between.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Removing a directory tree, whatever a step left in it.
 //!
-//! Who calls: `workspace`. What must stay true: symbolic links are removed and never followed; neither the depth of the
+//! Who calls: whoever has a folder of ours to remove. What must stay true: symbolic links are removed and never followed; neither the depth of the
 //! tree nor its permissions stop it; one thing that cannot be removed does not keep the rest.
 
 use std::fs::{self, DirEntry, Permissions};

@@ -1,7 +1,8 @@
 //! Gets a run's writes to where they belong: asks for the epoch before each, retries what may succeed later.
 //!
-//! Who calls: the consumer, for label and comment; the steps that write to a platform. What must stay true: a stale epoch writes nothing; a slot is not held for ever by a platform that is away, because
-//! after some attempts the job goes back to the queue, with its result recorded.
+//! Who calls: the consumer, for label and comment; the steps that write to a platform. What must stay true: a stale epoch
+//! writes nothing; a slot is not held for ever by a platform that is away, because after some attempts the job goes back
+//! to the queue, with its result recorded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

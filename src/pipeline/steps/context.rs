@@ -77,7 +77,7 @@ pub(in crate::pipeline) struct Checkout {
     pub(in crate::pipeline) commit: String,
     /// Files that differ between base and commit.
     pub(in crate::pipeline) changed: usize,
-    /// What is there when the run is cancelled is committed and pushed.
+    /// What is there when the run ends without being done is committed and pushed.
     pub(in crate::pipeline) keep_work: bool,
 }
 

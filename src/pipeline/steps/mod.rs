@@ -1,6 +1,6 @@
 //! The kinds of steps, one file each.
 //!
-//! Who calls: `run`, once for each step. What must stay true: when a step has ended, nothing that it started is left.
+//! Who calls: `sequence`, once for each step. What must stay true: when a step has ended, nothing that it started is left.
 
 use crate::config::Action;
 
