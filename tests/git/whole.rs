@@ -35,6 +35,22 @@ async fn what_changed_is_on_the_tickets_branch() {
     assert_eq!(world.ask(&["rev-list", "--count", &format!("main..{BRANCH}")]), "1");
 }
 
+/// The index has no room for both, whichever of them was there first.
+#[tokio::test]
+async fn a_file_takes_the_place_of_a_folder_and_a_folder_that_of_a_file() {
+    let world = World::new().await;
+    let swap = "rm -r src bug.txt; echo file > src; mkdir -p bug.txt/deep; echo folder > bug.txt/deep/f";
+    done(&world.run(&WHOLE.replace("echo fixed > bug.txt", swap)).await);
+    let files = |branch: &str| world.ask(&["ls-tree", "-r", "--format=%(objectmode) %(path)", branch]);
+    assert_eq!(files(BRANCH), "100644 bug.txt/deep/f\n100644 src");
+    let back = "rm -r src bug.txt; ln -s bug.d bug.txt; mkdir bug.d src; echo x > bug.d/x; echo x > src/x";
+    done(&world.run(&WHOLE.replace("echo fixed > bug.txt", back)).await);
+    assert_eq!(files(BRANCH), "100644 bug.d/x\n120000 bug.txt\n100644 src/x");
+    // By way of the link everything seems to be where it was.
+    done(&world.run(&WHOLE.replace("echo fixed > bug.txt", "mv src library; ln -s library src")).await);
+    assert_eq!(files(BRANCH), "100644 bug.d/x\n120000 bug.txt\n100644 library/x\n120000 src");
+}
+
 #[tokio::test]
 async fn a_run_that_changes_nothing_says_so() {
     let world = World::new().await;

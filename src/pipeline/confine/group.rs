@@ -123,23 +123,30 @@ impl Groups {
 
 /// The controllers of a group that can be divided by its one process.
 fn offered(top: &Path, pid: u32) -> Result<String, String> {
-    let read = |file: &str| {
-        let path = top.join(file);
-        let text = fs::read_to_string(&path).map(|text| text.trim().to_owned());
-        text.map_err(|error| at(&path, &error).to_string())
-    };
-    // The root of all has no type, and a threaded group cannot be divided.
-    if read("cgroup.type").as_deref() != Ok("domain") {
-        return Err(format!("{} is no control group of its own", top.display()));
-    }
-    if read("cgroup.procs")?.lines().any(|line| line != pid.to_string()) {
+    let offered = controllers(top)?;
+    if read(top, "cgroup.procs")?.lines().any(|line| line != pid.to_string()) {
         return Err(format!("other processes are in our control group {}", top.display()));
     }
-    let offered = read("cgroup.controllers")?;
+    Ok(offered)
+}
+
+/// The controllers of a group that can be divided, whatever processes are in it.
+pub(super) fn controllers(top: &Path) -> Result<String, String> {
+    // The root of all has no type, and a threaded group cannot be divided.
+    if read(top, "cgroup.type").as_deref() != Ok("domain") {
+        return Err(format!("{} is no control group of its own", top.display()));
+    }
+    let offered = read(top, "cgroup.controllers")?;
     if !offered.split(' ').any(|name| matches!(name, "memory" | "pids")) {
         return Err(format!("the control group {} has neither memory nor pids to hand down", top.display()));
     }
     Ok(offered)
+}
+
+fn read(group: &Path, file: &str) -> Result<String, String> {
+    let path = group.join(file);
+    let text = fs::read_to_string(&path).map(|text| text.trim().to_owned());
+    text.map_err(|error| at(&path, &error).to_string())
 }
 
 /// Moves this process, the only one in our group, into a child of it.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
+use super::group::controllers;
+
 /// The folder of our own control group.
 ///
 /// # Errors
@@ -30,7 +32,7 @@ pub fn own_cgroup() -> Result<PathBuf, String> {
             place.display()
         ));
     }
-    Ok(place)
+    controllers(&place).map(|_| place)
 }
 
 /// Where the group is, and whether it is the top of what this process sees, as in a container.

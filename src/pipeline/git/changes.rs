@@ -93,7 +93,7 @@ async fn stage(git: &mut Git<'_>, tree: &Tree<'_>) -> Result<(), Trouble> {
     let list: Vec<u8> = paths.into_iter().flat_map(|path| path.iter().copied().chain([0])).collect();
     let file = tree.desk.join("changed-paths");
     replace(&file, &list).map_err(|error| Trouble::file(&file, &error))?;
-    let update = Call::on(tree.own.path(), &["update-index", "-z", "--add", "--remove", "--stdin"]);
+    let update = Call::on(tree.own.path(), &["update-index", "-z", "--add", "--remove", "--replace", "--stdin"]);
     git.call(&update.work_tree(tree.workspace).input(&file)).await.map(drop)
 }
 
