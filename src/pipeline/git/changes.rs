@@ -3,7 +3,7 @@
 //! Who calls: `commit`, and `checkout` for the author. What must stay true: no program is started on account of what
 //! the workspace holds, and no `.git` in it is read as a repository's (see the room's own words).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -78,23 +78,49 @@ async fn stage(git: &mut Git<'_>, tree: &Tree<'_>) -> Result<(), Trouble> {
         let why = "too many files have changed: is a folder with the results of a build missing in .gitignore?";
         return Err(Trouble::Refused(why.to_owned()));
     }
-    let mut paths = BTreeSet::new();
+    let (mut paths, mut gone, mut known) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
         if is_repository(tree.workspace, path) {
             let name = String::from_utf8_lossy(path).escape_debug().to_string();
             git.say(&format!("left out: {name} is a repository of its own")).await;
+        } else if is_beyond_a_file(tree.workspace, path, &mut known) {
+            gone.insert(path);
         } else {
             paths.insert(path);
         }
     }
+    // Git looks for what is to go, and refuses to look beyond a link.
+    update_index(git, tree, &["--force-remove"], gone).await?;
+    // A file takes the place of what was below a folder of its name.
+    update_index(git, tree, &["--add", "--remove", "--replace"], paths).await
+}
+
+async fn update_index(
+    git: &mut Git<'_>,
+    tree: &Tree<'_>,
+    options: &[&str],
+    paths: BTreeSet<&[u8]>,
+) -> Result<(), Trouble> {
     if paths.is_empty() {
         return Ok(());
     }
+    // In the order of their names: a file that gave way to a folder goes before what is in that comes.
     let list: Vec<u8> = paths.into_iter().flat_map(|path| path.iter().copied().chain([0])).collect();
     let file = tree.desk.join("changed-paths");
     replace(&file, &list).map_err(|error| Trouble::file(&file, &error))?;
-    let update = Call::on(tree.own.path(), &["update-index", "-z", "--add", "--remove", "--replace", "--stdin"]);
+    let arguments = [&["update-index", "-z"], options, &["--stdin"]].concat();
+    let update = Call::on(tree.own.path(), &arguments);
     git.call(&update.work_tree(tree.workspace).input(&file)).await.map(drop)
+}
+
+/// Whether a folder on its way has given way to a file or a link.
+fn is_beyond_a_file<'p>(workspace: &Path, path: &'p [u8], known: &mut BTreeMap<&'p [u8], bool>) -> bool {
+    let is_file = |folder: &[u8]| {
+        let meta = workspace.join(OsStr::from_bytes(folder)).symlink_metadata();
+        meta.is_ok_and(|meta| !meta.is_dir())
+    };
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    slashes.map(|at| &path[..at]).any(|folder| *known.entry(folder).or_insert_with(|| is_file(folder)))
 }
 
 /// A folder with a repository in it: one that lies about is listed with a slash at its end, a submodule without. A
