@@ -1,8 +1,9 @@
 //! Who put the label on a ticket that asks for a run, and whether they may.
 //!
-//! Who calls: the claim, for a request that came by label, and `poll --dry-run`, which only reads. What must stay true: a
-//! list in the configuration is the whole answer, and what cannot be found out is no yes to it; without a list a tracker
-//! that does not tell is worked on as before, which the log says once; a refusal costs no call at each poll.
+//! Who calls: the claim, for a request that came by label, `poll --dry-run`, which only reads, and the reconcilers' door,
+//! for a label that only we write. What must stay true: a list in the configuration is the whole answer, and what cannot be
+//! found out is no yes to it; without a list a tracker that does not tell is worked on as before, which the log says once;
+//! a refusal costs no call at each poll; what cannot be told for good stops no repair.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -17,7 +18,7 @@ use super::judge::is_trigger;
 use crate::config::Project;
 use crate::lifecycle::Lifecycle;
 use crate::platform::{Error, Labelling, Platform, Result};
-use crate::ticket::{Account, Labels, PlatformKind, TicketKey};
+use crate::ticket::{Account, Labels, PlatformKind, Ticket, TicketKey};
 
 /// How long a refusal is believed while the ticket is listed with the same labels: a thousand refused tickets cost less
 /// than one request a second. Somebody else who adds the label again is seen after that, by webhook at once.
@@ -30,6 +31,8 @@ const MOST_REFUSALS: usize = 10_000;
 const MOST_WRITERS: usize = 1_000;
 /// Projects of which it was said that they do not tell.
 const MOST_TOLD: usize = 10_000;
+/// Why nobody is named, when the platform answered.
+const SILENT: &str = "the ticket's history does not say";
 
 /// Whether a label counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +102,47 @@ impl Admission {
                 return Ok(Admitted::Yes);
             }
         };
+        self.of_account(project, platform, ticket, &who).await
+    }
+
+    /// Whether a ticket's label that only we write, and that nothing in the store explains, stands for a run that was asked
+    /// for: we set it, for a run that was lost, or somebody did by hand who may start runs.
+    ///
+    /// # Errors
+    /// When the platform could not be asked now.
+    pub(super) async fn of_lost(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+    ) -> Result<Admitted> {
+        if project.trigger.lists_anybody() {
+            return Ok(Admitted::Yes);
+        }
+        let shown = Lifecycle::of(&ticket.labels);
+        let is_shown = |label: &&str| shown.is_some() && Lifecycle::from_label(label) == shown;
+        let labels: Vec<&str> = ticket.labels.iter().filter(is_shown).collect();
+        let why = match platform.who_labelled(&ticket.id, &labels).await {
+            Ok(Some(labelling)) if is_us(platform, &labelling.by).await? => return Ok(Admitted::Yes),
+            Ok(Some(labelling)) => return self.of_account(project, platform, &ticket.id, &labelling.by).await,
+            Ok(None) => SILENT.to_owned(),
+            Err(error) if error.is_temporary() => return Err(error),
+            Err(error) => error.to_string(),
+        };
+        let told = "who set a label of ours cannot be told, so work that seems lost is made again";
+        self.tell_once(project, told, &why);
+        Ok(Admitted::Yes)
+    }
+
+    /// Whether the label of this account counts.
+    async fn of_account(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &str,
+        who: &Account,
+    ) -> Result<Admitted> {
+        let trigger = &project.trigger;
         let no = |why: &str| Admitted::No(format!("labelled by {}, {why}", who.shown()));
         if trigger.lists(&who.id) {
             return Ok(Admitted::Yes);
@@ -109,7 +153,7 @@ impl Admission {
         if who.is_bot {
             return Ok(no("which is a program, and not one of allowed_actors"));
         }
-        match self.may_write(project, platform, ticket, &who).await {
+        match self.may_write(project, platform, ticket, who).await {
             Ok(true) => Ok(Admitted::Yes),
             Ok(false) => Ok(no("who may not write to the tracker")),
             Err(error) if is_untold(&error) => {
@@ -202,7 +246,7 @@ async fn asker(project: &Project, platform: &dyn Platform, ticket: &str, labels:
 fn told(answer: Result<Option<Labelling>>) -> Result<std::result::Result<Labelling, String>> {
     match answer {
         Ok(Some(labelling)) => Ok(Ok(labelling)),
-        Ok(None) => Ok(Err("the ticket's history does not say".to_owned())),
+        Ok(None) => Ok(Err(SILENT.to_owned())),
         Err(error) if is_untold(&error) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
