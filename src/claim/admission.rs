@@ -3,7 +3,8 @@
 //! Who calls: the claim, for a request that came by label, `poll --dry-run`, which only reads, and the reconcilers' door,
 //! for a label that only we write. What must stay true: a list in the configuration is the whole answer, and what cannot be
 //! found out is no yes to it; without a list a tracker that does not tell is worked on as before, which the log says once;
-//! a refusal costs no call at each poll; what cannot be told for good stops no repair.
+//! one that tells, and names nobody, is no yes either, so that no flood of changes buries a name; a refusal costs no call at
+//! each poll; a tracker that does not tell stops no repair.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -31,8 +32,9 @@ const MOST_REFUSALS: usize = 10_000;
 const MOST_WRITERS: usize = 1_000;
 /// Projects of which it was said that they do not tell.
 const MOST_TOLD: usize = 10_000;
-/// Why nobody is named, when the platform answered.
-const SILENT: &str = "the ticket's history does not say";
+/// Why a label does not count whose history was read.
+const NOBODY: &str = "the ticket's history does not say who labelled it, or no more: somebody who may start runs \
+                      takes the label away and adds it again";
 
 /// Whether a label counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +73,19 @@ enum Asker {
     Account(Account),
     /// We do, for a run that was asked for before and broke off.
     Ourselves,
+    /// The platform tells, and names nobody.
+    Nobody,
     /// The platform does not tell: why, in words.
+    Untold(String),
+}
+
+/// What a ticket's history says.
+enum Told {
+    /// This.
+    By(Labelling),
+    /// Nobody: nobody was signed in, or it was too long ago.
+    Nobody,
+    /// It cannot be read: why, in words.
     Untold(String),
 }
 
@@ -94,6 +108,7 @@ impl Admission {
         let who = match asker(project, platform, ticket, labels).await? {
             Asker::Ourselves => return Ok(Admitted::Yes),
             Asker::Account(who) => who,
+            Asker::Nobody => return Ok(Admitted::No(NOBODY.to_owned())),
             Asker::Untold(why) if trigger.allowed_actors.is_some() => {
                 return Ok(Admitted::No(format!("cannot tell who labelled it, and allowed_actors is set: {why}")));
             }
@@ -125,7 +140,7 @@ impl Admission {
         let why = match platform.who_labelled(&ticket.id, &labels).await {
             Ok(Some(labelling)) if is_us(platform, &labelling.by).await? => return Ok(Admitted::Yes),
             Ok(Some(labelling)) => return self.of_account(project, platform, &ticket.id, &labelling.by).await,
-            Ok(None) => SILENT.to_owned(),
+            Ok(None) => return Ok(Admitted::No(NOBODY.to_owned())),
             Err(error) if error.is_temporary() => return Err(error),
             Err(error) => error.to_string(),
         };
@@ -227,8 +242,9 @@ async fn asker(project: &Project, platform: &dyn Platform, ticket: &str, labels:
     let pending = labels.iter().find(|label| is_pending(label));
     let asking: Vec<&str> = pending.into_iter().chain(triggers.iter().copied()).collect();
     let newest = match told(platform.who_labelled(ticket, &asking).await)? {
-        Ok(newest) => newest,
-        Err(why) => return Ok(Asker::Untold(why)),
+        Told::By(newest) => newest,
+        Told::Nobody => return Ok(Asker::Nobody),
+        Told::Untold(why) => return Ok(Asker::Untold(why)),
     };
     if !is_pending(&newest.label) || !is_us(platform, &newest.by).await? {
         return Ok(Asker::Account(newest.by));
@@ -237,17 +253,18 @@ async fn asker(project: &Project, platform: &dyn Platform, ticket: &str, labels:
         return Ok(Asker::Ourselves);
     }
     Ok(match told(platform.who_labelled(ticket, &triggers).await)? {
-        Ok(before) => Asker::Account(before.by),
-        Err(why) => Asker::Untold(why),
+        Told::By(before) => Asker::Account(before.by),
+        Told::Nobody => Asker::Nobody,
+        Told::Untold(why) => Asker::Untold(why),
     })
 }
 
-/// Tells an answer from "does not tell" in words.
-fn told(answer: Result<Option<Labelling>>) -> Result<std::result::Result<Labelling, String>> {
+/// Tells an answer from one that stays away.
+fn told(answer: Result<Option<Labelling>>) -> Result<Told> {
     match answer {
-        Ok(Some(labelling)) => Ok(Ok(labelling)),
-        Ok(None) => Ok(Err(SILENT.to_owned())),
-        Err(error) if is_untold(&error) => Ok(Err(error.to_string())),
+        Ok(Some(labelling)) => Ok(Told::By(labelling)),
+        Ok(None) => Ok(Told::Nobody),
+        Err(error) if is_untold(&error) => Ok(Told::Untold(error.to_string())),
         Err(error) => Err(error),
     }
 }
