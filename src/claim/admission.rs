@@ -33,8 +33,7 @@ const MOST_WRITERS: usize = 1_000;
 /// Projects of which it was said that they do not tell.
 const MOST_TOLD: usize = 10_000;
 /// Why a label does not count whose history was read.
-const NOBODY: &str = "the ticket's history does not say who labelled it, or no more: somebody who may start runs \
-                      takes the label away and adds it again";
+const NOBODY: &str = "the ticket's history does not say who labelled it, or no more";
 
 /// Whether a label counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +107,11 @@ impl Admission {
         let who = match asker(project, platform, ticket, labels).await? {
             Asker::Ourselves => return Ok(Admitted::Yes),
             Asker::Account(who) => who,
-            Asker::Nobody => return Ok(Admitted::No(NOBODY.to_owned())),
+            Asker::Nobody => {
+                return Ok(Admitted::No(format!(
+                    "{NOBODY}; somebody who may start runs can take the label away and add it again"
+                )));
+            }
             Asker::Untold(why) if trigger.allowed_actors.is_some() => {
                 return Ok(Admitted::No(format!("cannot tell who labelled it, and allowed_actors is set: {why}")));
             }
@@ -121,7 +124,8 @@ impl Admission {
     }
 
     /// Whether a ticket's label that only we write, and that nothing in the store explains, stands for a run that was asked
-    /// for: we set it, for a run that was lost, or somebody did by hand who may start runs.
+    /// for: we set it, for a run that was lost, or somebody did by hand who may start runs. One that does not is put up
+    /// with while a Pending beside it asks for a run.
     ///
     /// # Errors
     /// When the platform could not be asked now.
@@ -134,8 +138,27 @@ impl Admission {
         if project.trigger.lists_anybody() {
             return Ok(Admitted::Yes);
         }
-        let shown = Lifecycle::of(&ticket.labels);
-        let is_shown = |label: &&str| shown.is_some() && Lifecycle::from_label(label) == shown;
+        let Some(shown) = Lifecycle::of(&ticket.labels) else { return Ok(Admitted::Yes) };
+        let counts = self.of_shown(project, platform, ticket, shown).await?;
+        let has_pending = ticket.labels.contains(Lifecycle::Pending.label());
+        // Taking the other away would take this away too, and with it a wish that counts.
+        if matches!(counts, Admitted::No(_))
+            && has_pending
+            && self.of(project, platform, &ticket.id, &ticket.labels).await? == Admitted::Yes
+        {
+            return Ok(Admitted::Yes);
+        }
+        Ok(counts)
+    }
+
+    async fn of_shown(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+        shown: Lifecycle,
+    ) -> Result<Admitted> {
+        let is_shown = |label: &&str| Lifecycle::from_label(label) == Some(shown);
         let labels: Vec<&str> = ticket.labels.iter().filter(is_shown).collect();
         let why = match platform.who_labelled(&ticket.id, &labels).await {
             Ok(Some(labelling)) if is_us(platform, &labelling.by).await? => return Ok(Admitted::Yes),

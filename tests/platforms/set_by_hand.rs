@@ -15,7 +15,7 @@ on_every_platform!(
     an_outsiders_enqueued_is_taken_away,
     an_outsiders_in_progress_is_taken_away,
     what_we_wrote_or_somebody_entitled_is_repaired,
-    a_label_of_ours_set_by_hand_does_not_hide_a_trigger_that_counts,
+    what_is_set_by_hand_does_not_hide_a_wish_that_counts,
     a_trigger_that_does_not_count_is_not_laundered,
     a_history_that_does_not_tell_stops_no_repair,
     a_question_that_failed_is_asked_again,
@@ -128,13 +128,23 @@ async fn what_we_wrote_or_somebody_entitled_is_repaired(rig: Rig) {
     }
 }
 
-async fn a_label_of_ours_set_by_hand_does_not_hide_a_trigger_that_counts(rig: Rig) {
+async fn what_is_set_by_hand_does_not_hide_a_wish_that_counts(rig: Rig) {
     let house = house(rig, Some("ada")).await;
-    let asked = LOST.map(|state| house.labelled(&[("ada", TRIGGER), ("olaf", state.label())]));
+    let pending = Lifecycle::Pending.label();
+    let by_trigger = LOST.map(|state| house.labelled(&[("ada", TRIGGER), ("olaf", state.label())]));
+    let by_pending = LOST.map(|state| house.labelled(&[("ada", pending), ("olaf", state.label())]));
+    let by_outsider = LOST.map(|state| house.labelled(&[("olaf", pending), ("olaf", state.label())]));
+    let asked = [by_trigger, by_pending].concat();
     house.polls().await;
     assert_eq!(house.queued().await, 0, "it reads as claimed");
     house.reconciles().await;
     assert_eq!(house.queued().await, asked.len(), "also where nobody polls");
+    for number in asked {
+        assert_eq!(house.shows(number), Some(Lifecycle::Enqueued));
+    }
+    for number in by_outsider {
+        assert_eq!(house.rig.labels(number), ["bug"]);
+    }
 }
 
 /// A Pending of ours beside it would ask by itself once the trigger label is gone.
