@@ -156,6 +156,8 @@ async fn checkouts() -> Outcome {
     }
     rand::rng().fill_bytes(&mut bytes);
     ground.write_to_main("noise-0", &bytes);
+    // As a host keeps it: objects that came by push are searched for deltas with each clone until they are in one pack.
+    ground.git(&["repack", "-a", "-d", "-q", "--window=0"]);
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let data = ground.path(&format!("data-{round}"));
