@@ -203,8 +203,8 @@ impl LiveComment {
                 debug!(%error, "could not tell the ticket how far its run is");
                 (known.writing, known.is_silent) = (Writing::NewOrEdit, !error.is_temporary());
             }
-            Ok(None) => {}
-            Err(_late) => known.writing = Writing::NewOrEdit,
+            // Not sent, or cut off when the process had to end, or late: it may still arrive.
+            Ok(None) | Err(_) => known.writing = Writing::NewOrEdit,
         }
     }
 

@@ -24,6 +24,9 @@ impl Queued {
     /// Whoever takes a job says the next word; whoever drops it says the last one, and does not wait for ever for a word
     /// of ours that is on its way.
     pub(super) async fn follow_all(&mut self, left: Vec<Told>) -> store::Result<()> {
+        if left.is_empty() {
+            return Ok(());
+        }
         let keys: Vec<TicketKey> = left.iter().map(|told| told.job.key.clone()).collect();
         let states = match self.parts.store.job_states(&keys).await {
             Ok(states) => states,
