@@ -33,7 +33,7 @@ const GIT_RUNS: usize = 30;
 /// Not measured: connections are made, labels created, the mirror filled.
 const WARM_UP: usize = 5;
 /// Data directories, each for a first and a second checkout.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 3;
 /// The large repository.
 const FILES: usize = 50;
 const FILE_BYTES: usize = 1_000_000;

@@ -67,7 +67,8 @@ async fn every_way_ends_everything(kind: Kind) {
         agent.display()
     );
     // Azure DevOps tells nobody's rights.
-    let actors = if kind == Kind::AzureDevOps { "allowed_actors: [wim@example.invalid]" } else { "" };
+    let actors =
+        if kind == Kind::AzureDevOps { "allowed_actors: [wim@example.invalid, person@example.invalid]" } else { "" };
     let settings = Settings {
         projects: ground.project(&["pipeline_from_label: { agent-smith: fix-bug }", actors]),
         pipelines: format!("  fix-bug:\n    timeout_seconds: 120\n    steps: {steps}\n"),
