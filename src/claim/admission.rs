@@ -1,8 +1,10 @@
 //! Who put the label on a ticket that asks for a run, and whether they may.
 //!
-//! Who calls: the claim, for a request that came by label, and `poll --dry-run`, which only reads. What must stay true: a
-//! list in the configuration is the whole answer, and what cannot be found out is no yes to it; without a list a tracker
-//! that does not tell is worked on as before, which the log says once; a refusal costs no call at each poll.
+//! Who calls: the claim, for a request that came by label, `poll --dry-run`, which only reads, and the reconcilers' door,
+//! for a label that only we write. What must stay true: a list in the configuration is the whole answer, and what cannot be
+//! found out is no yes to it; without a list a tracker that does not tell is worked on as before, which the log says once;
+//! one that tells, and names nobody, is no yes either, so that no flood of changes buries a name; a refusal costs no call at
+//! each poll; a tracker that does not tell stops no repair.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -17,7 +19,7 @@ use super::judge::is_trigger;
 use crate::config::Project;
 use crate::lifecycle::Lifecycle;
 use crate::platform::{Error, Labelling, Platform, Result};
-use crate::ticket::{Account, Labels, PlatformKind, TicketKey};
+use crate::ticket::{Account, Labels, PlatformKind, Ticket, TicketKey};
 
 /// How long a refusal is believed while the ticket is listed with the same labels: a thousand refused tickets cost less
 /// than one request a second. Somebody else who adds the label again is seen after that, by webhook at once.
@@ -30,6 +32,8 @@ const MOST_REFUSALS: usize = 10_000;
 const MOST_WRITERS: usize = 1_000;
 /// Projects of which it was said that they do not tell.
 const MOST_TOLD: usize = 10_000;
+/// Why a label does not count whose history was read.
+const NOBODY: &str = "the ticket's history does not say who labelled it, or no more";
 
 /// Whether a label counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +72,19 @@ enum Asker {
     Account(Account),
     /// We do, for a run that was asked for before and broke off.
     Ourselves,
+    /// The platform tells, and names nobody.
+    Nobody,
     /// The platform does not tell: why, in words.
+    Untold(String),
+}
+
+/// What a ticket's history says.
+enum Told {
+    /// This.
+    By(Labelling),
+    /// Nobody: nobody was signed in, or it was too long ago.
+    Nobody,
+    /// It cannot be read: why, in words.
     Untold(String),
 }
 
@@ -91,6 +107,11 @@ impl Admission {
         let who = match asker(project, platform, ticket, labels).await? {
             Asker::Ourselves => return Ok(Admitted::Yes),
             Asker::Account(who) => who,
+            Asker::Nobody => {
+                return Ok(Admitted::No(format!(
+                    "{NOBODY}; somebody who may start runs can take the label away and add it again"
+                )));
+            }
             Asker::Untold(why) if trigger.allowed_actors.is_some() => {
                 return Ok(Admitted::No(format!("cannot tell who labelled it, and allowed_actors is set: {why}")));
             }
@@ -99,6 +120,67 @@ impl Admission {
                 return Ok(Admitted::Yes);
             }
         };
+        self.of_account(project, platform, ticket, &who).await
+    }
+
+    /// Whether a ticket's label that only we write, and that nothing in the store explains, stands for a run that was asked
+    /// for: we set it, for a run that was lost, or somebody did by hand who may start runs. One that does not is put up
+    /// with while a Pending beside it asks for a run.
+    ///
+    /// # Errors
+    /// When the platform could not be asked now.
+    pub(super) async fn of_lost(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+    ) -> Result<Admitted> {
+        if project.trigger.lists_anybody() {
+            return Ok(Admitted::Yes);
+        }
+        let Some(shown) = Lifecycle::of(&ticket.labels) else { return Ok(Admitted::Yes) };
+        let counts = self.of_shown(project, platform, ticket, shown).await?;
+        let has_pending = ticket.labels.contains(Lifecycle::Pending.label());
+        // Taking the other away would take this away too, and with it a wish that counts.
+        if matches!(counts, Admitted::No(_))
+            && has_pending
+            && self.of(project, platform, &ticket.id, &ticket.labels).await? == Admitted::Yes
+        {
+            return Ok(Admitted::Yes);
+        }
+        Ok(counts)
+    }
+
+    async fn of_shown(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+        shown: Lifecycle,
+    ) -> Result<Admitted> {
+        let is_shown = |label: &&str| Lifecycle::from_label(label) == Some(shown);
+        let labels: Vec<&str> = ticket.labels.iter().filter(is_shown).collect();
+        let why = match platform.who_labelled(&ticket.id, &labels).await {
+            Ok(Some(labelling)) if is_us(platform, &labelling.by).await? => return Ok(Admitted::Yes),
+            Ok(Some(labelling)) => return self.of_account(project, platform, &ticket.id, &labelling.by).await,
+            Ok(None) => return Ok(Admitted::No(NOBODY.to_owned())),
+            Err(error) if error.is_temporary() => return Err(error),
+            Err(error) => error.to_string(),
+        };
+        let told = "who set a label of ours cannot be told, so work that seems lost is made again";
+        self.tell_once(project, told, &why);
+        Ok(Admitted::Yes)
+    }
+
+    /// Whether the label of this account counts.
+    async fn of_account(
+        &self,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &str,
+        who: &Account,
+    ) -> Result<Admitted> {
+        let trigger = &project.trigger;
         let no = |why: &str| Admitted::No(format!("labelled by {}, {why}", who.shown()));
         if trigger.lists(&who.id) {
             return Ok(Admitted::Yes);
@@ -109,7 +191,7 @@ impl Admission {
         if who.is_bot {
             return Ok(no("which is a program, and not one of allowed_actors"));
         }
-        match self.may_write(project, platform, ticket, &who).await {
+        match self.may_write(project, platform, ticket, who).await {
             Ok(true) => Ok(Admitted::Yes),
             Ok(false) => Ok(no("who may not write to the tracker")),
             Err(error) if is_untold(&error) => {
@@ -183,8 +265,9 @@ async fn asker(project: &Project, platform: &dyn Platform, ticket: &str, labels:
     let pending = labels.iter().find(|label| is_pending(label));
     let asking: Vec<&str> = pending.into_iter().chain(triggers.iter().copied()).collect();
     let newest = match told(platform.who_labelled(ticket, &asking).await)? {
-        Ok(newest) => newest,
-        Err(why) => return Ok(Asker::Untold(why)),
+        Told::By(newest) => newest,
+        Told::Nobody => return Ok(Asker::Nobody),
+        Told::Untold(why) => return Ok(Asker::Untold(why)),
     };
     if !is_pending(&newest.label) || !is_us(platform, &newest.by).await? {
         return Ok(Asker::Account(newest.by));
@@ -193,17 +276,18 @@ async fn asker(project: &Project, platform: &dyn Platform, ticket: &str, labels:
         return Ok(Asker::Ourselves);
     }
     Ok(match told(platform.who_labelled(ticket, &triggers).await)? {
-        Ok(before) => Asker::Account(before.by),
-        Err(why) => Asker::Untold(why),
+        Told::By(before) => Asker::Account(before.by),
+        Told::Nobody => Asker::Nobody,
+        Told::Untold(why) => Asker::Untold(why),
     })
 }
 
-/// Tells an answer from "does not tell" in words.
-fn told(answer: Result<Option<Labelling>>) -> Result<std::result::Result<Labelling, String>> {
+/// Tells an answer from one that stays away.
+fn told(answer: Result<Option<Labelling>>) -> Result<Told> {
     match answer {
-        Ok(Some(labelling)) => Ok(Ok(labelling)),
-        Ok(None) => Ok(Err("the ticket's history does not say".to_owned())),
-        Err(error) if is_untold(&error) => Ok(Err(error.to_string())),
+        Ok(Some(labelling)) => Ok(Told::By(labelling)),
+        Ok(None) => Ok(Told::Nobody),
+        Err(error) if is_untold(&error) => Ok(Told::Untold(error.to_string())),
         Err(error) => Err(error),
     }
 }

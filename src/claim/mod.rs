@@ -23,6 +23,7 @@ use crate::ticket::{Labels, PlatformKind, Ticket, TicketKey};
 mod actors;
 mod admission;
 mod judge;
+mod lost;
 mod withdraw;
 
 pub use crate::pipeline::outcome::duration_in_words;
@@ -300,34 +301,6 @@ impl ClaimService {
         {
             warn!(ticket.id = job.key.ticket, project = job.key.project, %error, "could not drop a claim");
         }
-    }
-
-    /// Queues a ticket whose label says Enqueued and that has no job: the reconciler's door. The caller holds the
-    /// lock and has just read the ticket.
-    ///
-    /// # Errors
-    /// When the store could not be asked.
-    pub async fn requeue(
-        &self,
-        lock: &ClaimLock,
-        config: &Config,
-        project: &Project,
-        ticket: &Ticket,
-    ) -> Result<Claim, Error> {
-        let pipeline = resolve::pipeline_for(project, &ticket.labels);
-        if !config.pipelines.contains_key(&pipeline) {
-            return Ok(Claim::Rejected(Rejection::UnknownPipeline(pipeline)));
-        }
-        let asked_by = match carries_trigger(project, &ticket.labels) {
-            true => AskedBy::TriggerLabel,
-            false => AskedBy::PendingLabel,
-        };
-        let job = Job::new(lock.ticket().clone(), pipeline, asked_by);
-        if let Some(refusal) = self.record(lock, config, project, &job).await? {
-            return Ok(refusal);
-        }
-        self.store.publish_claim(&job).await?;
-        Ok(Claim::Claimed(job))
     }
 }
 

@@ -1,14 +1,16 @@
 //! Enqueued without a job: the ticket's job was lost with the store's data, so it is queued again.
 //!
 //! The only other place beside the claim service that pushes a job. What must stay true: the pipeline is resolved anew
-//! from the labels; a ticket is queued only for the project that it routes to.
+//! from the labels; a ticket is queued only for the project that it routes to; a label that somebody set who may not
+//! start runs is taken away, because it hides that the ticket has no job.
 
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::{Orphan, Parts, STORE_RETRY, Walks};
-use crate::claim::{self, Claim};
+use super::{Orphan, Parts, STORE_RETRY, Walks, warn_set_by_hand};
+use crate::claim::{self, Claim, Rejection};
+use crate::config::Config;
 use crate::lifecycle::Lifecycle;
 use crate::runner::Tick;
 
@@ -25,29 +27,42 @@ impl Enqueued {
     }
 
     async fn queue_again(&self, orphan: Orphan) -> Result<bool, claim::Error> {
+        let config = self.parts.config.current();
+        let result = self.settled(&config, &orphan).await;
         let Orphan { project, platform, lock, ticket } = orphan;
-        let result = if ticket.open {
-            let config = self.parts.config.current();
-            self.parts.claims.requeue(&lock, &config, &project, &ticket).await.map(Some)
-        } else {
-            platform.transition(&lock, None).await.map(|_| None).map_err(claim::Error::from)
-        };
         claim::release(self.parts.store.as_ref(), lock).await;
-        let repaired = match result? {
+        match result? {
             Some(Claim::Claimed(job)) => {
                 warn!(
                     ticket.platform = %platform.kind(), ticket.id = ticket.id, project = project.name,
                     pipeline = job.pipeline, job.id = job.run_id, "the ticket was enqueued without a job; queued again"
                 );
-                true
+                Ok(true)
+            }
+            Some(Claim::Rejected(Rejection::Actor(reason))) => {
+                warn_set_by_hand(&project, &ticket, &reason);
+                self.parts.offer(&config, &project, platform.as_ref(), &ticket).await?;
+                Ok(true)
             }
             Some(other) => {
                 debug!(ticket.id = ticket.id, project = project.name, "not queued again: {other:?}");
-                false
+                Ok(false)
             }
-            None => true,
+            None => Ok(true),
+        }
+    }
+
+    /// Queues it again, or takes the label away from a ticket that is closed, or that got it from somebody who may not
+    /// start runs. `None`: it is closed.
+    async fn settled(&self, config: &Config, orphan: &Orphan) -> Result<Option<Claim>, claim::Error> {
+        let claim = match orphan.ticket.open {
+            true => Some(self.parts.claims.requeue(&orphan.lock, &orphan.request(config), &orphan.ticket).await?),
+            false => None,
         };
-        Ok(repaired)
+        if matches!(claim, None | Some(Claim::Rejected(Rejection::Actor(_)))) {
+            orphan.platform.transition(&orphan.lock, None).await?;
+        }
+        Ok(claim)
     }
 }
 

@@ -14,10 +14,10 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::availability::Availability;
-use crate::claim::{self, ClaimService, keys_on_tracker, owner};
+use crate::claim::{self, Claim, ClaimService, keys_on_tracker, owner};
 use crate::config::{Config, Live, Project};
 use crate::health::Health;
 use crate::job::{ClaimLock, WriteRight};
@@ -101,6 +101,14 @@ struct Orphan {
     ticket: Ticket,
 }
 
+impl Orphan {
+    /// It, as the claim service is asked about it.
+    fn request<'a>(&'a self, config: &'a Config) -> claim::Request<'a> {
+        let (project, platform, ticket) = (self.project.as_ref(), self.platform.as_ref(), self.ticket.id.as_str());
+        claim::Request { config, project, platform, ticket, asked_by: None }
+    }
+}
+
 /// What became of an orphan whose request may have been taken back.
 enum Settled {
     /// It was, by somebody who died before its label was gone; now it is.
@@ -127,6 +135,22 @@ impl Parts {
             "the label of a job that was taken back was still there; taken away"
         );
         Ok(Settled::Yes)
+    }
+
+    /// Offers a ticket whose label was repaired to the claim service at once, if it asks for a run: a project that is not
+    /// polled would wait for ever, and a polled one needs not wait for its next poll.
+    async fn offer(
+        &self,
+        config: &Config,
+        project: &Project,
+        platform: &dyn Platform,
+        ticket: &Ticket,
+    ) -> Result<(), claim::Error> {
+        let request = claim::Request { config, project, platform, ticket: &ticket.id, asked_by: None };
+        if !matches!(self.claims.claim(&request).await?, Claim::Claimed(_)) {
+            debug!(ticket.id = ticket.id, project = project.name, "left for the next poll");
+        }
+        Ok(())
     }
 
     /// How long the store's silence is no evidence yet.
@@ -271,6 +295,12 @@ impl Parts {
         };
         Ok(Some(Orphan { project: Arc::clone(project), platform: Arc::clone(platform), lock, ticket }))
     }
+}
+
+/// Says that a label of ours, which somebody set who may not start runs, was taken away.
+fn warn_set_by_hand(project: &Project, ticket: &Ticket, reason: &str) {
+    let label = Lifecycle::of(&ticket.labels).map_or("", Lifecycle::label);
+    warn!(project = project.name, ticket.id = ticket.id, "{label} stood for no run and was taken away: {reason}");
 }
 
 fn warn_unreadable(project: &Project, ticket: &str, error: &platform::Error) {

@@ -1,14 +1,15 @@
 //! Stale jobs: a ticket that shows InProgress and that nobody works on goes back to Pending.
 //!
 //! What must stay true: after a store that came back empty, silence counts only when every living run has had the
-//! time to announce itself again.
+//! time to announce itself again; a label that somebody set who may not start runs becomes no Pending.
 
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::{Orphan, Parts, STORE_RETRY, Walks};
-use crate::claim::{self, Claim};
+use super::{Orphan, Parts, STORE_RETRY, Walks, warn_set_by_hand};
+use crate::claim::{self, Admitted};
+use crate::config::Config;
 use crate::lifecycle::Lifecycle;
 use crate::runner::Tick;
 
@@ -50,26 +51,34 @@ impl Tick for StaleJobs {
 }
 
 impl StaleJobs {
-    /// Shows Pending and offers the ticket to the claim service at once: a project that is not polled would wait for
-    /// ever, and a polled one needs not wait for its next poll. A closed ticket only loses its label.
+    /// Shows Pending and offers the ticket to the claim service. A closed ticket only loses its label, and so does one that
+    /// got it from somebody who may not start runs: a Pending of ours would ask in our name.
     async fn put_back(&self, orphan: Orphan) -> Result<bool, claim::Error> {
+        let config = self.parts.config.current();
+        let written = self.relabelled(&config, &orphan).await;
         let Orphan { project, platform, lock, ticket } = orphan;
-        let to = ticket.open.then_some(Lifecycle::Pending);
-        let written = platform.transition(&lock, to).await;
         claim::release(self.parts.store.as_ref(), lock).await;
-        written?;
-        warn!(
-            ticket.platform = %platform.kind(), ticket.id = ticket.id, project = project.name,
-            "stale job: the ticket was in progress and nobody worked on it; put back"
-        );
-        if to.is_some() {
-            let config = self.parts.config.current();
-            let (platform, ticket) = (platform.as_ref(), ticket.id.as_str());
-            let request = claim::Request { config: &config, project: &project, platform, ticket, asked_by: None };
-            if !matches!(self.parts.claims.claim(&request).await?, Claim::Claimed(_)) {
-                debug!(ticket.id = ticket, project = project.name, "left for the next poll");
-            }
+        match written? {
+            Admitted::Yes => warn!(
+                ticket.platform = %platform.kind(), ticket.id = ticket.id, project = project.name,
+                "stale job: the ticket was in progress and nobody worked on it; put back"
+            ),
+            Admitted::No(reason) => warn_set_by_hand(&project, &ticket, &reason),
+        }
+        if ticket.open {
+            self.parts.offer(&config, &project, platform.as_ref(), &ticket).await?;
         }
         Ok(true)
+    }
+
+    async fn relabelled(&self, config: &Config, orphan: &Orphan) -> Result<Admitted, claim::Error> {
+        let Orphan { platform, lock, ticket, .. } = orphan;
+        let counts = match ticket.open {
+            true => self.parts.claims.counts_as_lost(lock, &orphan.request(config), ticket).await?,
+            false => Admitted::Yes,
+        };
+        let asks = ticket.open && counts == Admitted::Yes;
+        platform.transition(lock, asks.then_some(Lifecycle::Pending)).await?;
+        Ok(counts)
     }
 }

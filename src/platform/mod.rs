@@ -215,7 +215,8 @@ pub trait Platform: Send + Sync + 'static {
     async fn may_write(&self, who: &Account, ticket: &str) -> Result<bool>;
 
     /// Who most recently put one of these labels on the ticket, which carries all of them now; whoever created it for a
-    /// label that it had from the start. Bounded. `None`: the platform's history does not tell.
+    /// label that it had from the start. Bounded. `None`: the history was read and names nobody, because nobody was signed
+    /// in or it happened too long ago.
     async fn who_labelled(&self, ticket: &str, labels: &[&str]) -> Result<Option<Labelling>>;
 
     /// Shows a reaction to a comment on a ticket. False: this platform has none, and something has to be said instead.

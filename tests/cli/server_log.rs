@@ -92,14 +92,21 @@ async fn a_label_that_does_not_count_is_told_once() {
     let refused = outsider.open_ticket(TRACKER, NewTicket::titled("Please").label("agent-smith")).unwrap();
     let program = world.board.acting_as("helper[bot]");
     let automatic = program.open_ticket(TRACKER, NewTicket::titled("Bump").label("agent-smith")).unwrap();
+    let by_hand = outsider.open_ticket(TRACKER, NewTicket::titled("Now").label("agent-smith:enqueued")).unwrap();
     let (server, _) = after_one_ticket(&world, &[]).await;
-    let whys = ["labelled by olaf, who may not write to the tracker", "labelled by helper[bot], which is a program"];
+    world.shows(TRACKER, by_hand, None).await;
+    let taken_away = "agent-smith:enqueued stood for no run and was taken away: labelled by olaf, who may not write";
+    eventually("it is told", async || server.log().contains(taken_away).then_some(())).await;
+    let whys = [
+        "not claimed: labelled by olaf, who may not write to the tracker",
+        "not claimed: labelled by helper[bot], which is a program",
+    ];
     for why in whys {
-        eventually("it is told", async || server.log().contains(&format!("not claimed: {why}")).then_some(())).await;
+        eventually("it is told", async || server.log().contains(why).then_some(())).await;
     }
     world.sim.faults().forget_requests();
     polled(&world, 4).await;
-    for why in whys {
+    for why in whys.into_iter().chain([taken_away]) {
         assert_eq!(server.log().matches(why).count(), 1, "{}", server.log());
     }
     let looks = |number: u64| {

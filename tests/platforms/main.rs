@@ -19,6 +19,7 @@ mod listings;
 mod neighbours;
 mod people;
 mod rig;
+mod set_by_hand;
 mod shared;
 mod statuses;
 mod transitions;

@@ -12,7 +12,7 @@ use url::Url;
 use super::client::Request;
 use super::models::parse;
 use super::session::Session;
-use crate::platform::http::{Answer, next_link};
+use crate::platform::http::{Answer, link_to, next_link};
 use crate::platform::{Error, Result};
 
 /// Elements per page, the most that GitLab gives.
@@ -50,6 +50,43 @@ impl Session<'_> {
             query = next;
         }
         Err(Error::Malformed { what: self.what.to_owned(), detail: format!("more than {MOST_PAGES} pages") })
+    }
+
+    /// Hands each page of a counted listing to `visit`, until that returns false: from the last page backwards, and then the
+    /// second argument is true; from the first on where there is one page only, or the server does not say which the last
+    /// one is, as above ten thousand elements.
+    pub(super) async fn walk_back<T: DeserializeOwned>(
+        &self,
+        endpoint: &(impl Endpoint + Sync),
+        mut visit: impl FnMut(Vec<T>, bool) -> bool + Send,
+    ) -> Result<()> {
+        let first = self.first_url(endpoint, Paging::Counted)?;
+        let mut answer = self.fetched(&first).await?;
+        let (next, last) = (self.next_page(&first, &answer)?, link_to(self.what, "last", &first, &answer)?);
+        let mut here = first;
+        let is_backwards = next.is_some() && last.is_some();
+        if let Some(last) = last.filter(|_| is_backwards) {
+            here.set_query(last.query());
+            answer = self.fetched(&here).await?;
+        }
+        for _ in 0..MOST_PAGES {
+            if !visit(parse(self.what, &answer)?, is_backwards) {
+                return Ok(());
+            }
+            let following = match is_backwards {
+                true => link_to(self.what, "prev", &here, &answer)?,
+                false => self.next_page(&here, &answer)?,
+            };
+            let Some(following) = following else { return Ok(()) };
+            here.set_query(following.query());
+            answer = self.fetched(&here).await?;
+        }
+        Err(Error::Malformed { what: self.what.to_owned(), detail: format!("more than {MOST_PAGES} pages") })
+    }
+
+    async fn fetched(&self, url: &Url) -> Result<Answer> {
+        let answer = self.send(&Request::get(url.clone())).await?;
+        self.successful(answer).await
     }
 
     /// One page, and the query of the next one. An empty `query` asks for the first.

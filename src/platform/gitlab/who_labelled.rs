@@ -1,21 +1,20 @@
 //! Who put a label on an issue.
 //!
 //! Who calls: `Platform::who_labelled`. What must stay true: one request unless an issue has more than a hundred label
-//! events; of several additions the latest counts, whatever order a server lists them in.
+//! events, and then the newest first; of several additions the latest counts.
 
 use gitlab::api::projects::issues::{Issue, IssueResourceLabelEvents};
 use tokio::time::sleep;
 
 use super::client::GitLab;
 use super::models::{Authored, LabelEvent, User};
-use super::pages::Paging;
 use super::refusal::About;
 use super::session::Session;
 use crate::platform::Result;
 use crate::platform::labelling::{HISTORY_LAG, History, Labelling};
 use crate::ticket::same_label;
 
-/// Pages that are looked through: a thousand label events. GitLab lists them from the oldest on.
+/// Pages that are looked through, from the end where the server says where that is: a thousand label events.
 const MOST_PAGES: usize = 10;
 
 impl GitLab {
@@ -43,14 +42,15 @@ impl GitLab {
     async fn label_history(&self, session: &Session<'_>, number: u64, labels: &[&str]) -> Result<Option<History>> {
         let mut endpoint = IssueResourceLabelEvents::builder();
         endpoint.project(self.path.as_str()).issue(number);
-        let (mut history, mut pages) = (History::default(), 0);
-        let visit = |page: Vec<LabelEvent>| {
+        let (mut history, mut pages, mut is_found) = (History::default(), 0, false);
+        let visit = |page: Vec<LabelEvent>, is_backwards: bool| {
             page.into_iter().for_each(|event| event.noted_in(&mut history, labels));
             pages += 1;
-            pages < MOST_PAGES
+            is_found = is_backwards && history.addition().is_some();
+            !is_found && pages < MOST_PAGES
         };
-        session.walk(&session.built(endpoint.build())?, Paging::Counted, visit).await?;
-        Ok((pages < MOST_PAGES).then_some(history))
+        session.walk_back(&session.built(endpoint.build())?, visit).await?;
+        Ok((is_found || pages < MOST_PAGES).then_some(history))
     }
 }
 
