@@ -235,6 +235,8 @@ pub struct JobLease {
     pub earlier_result: Option<RunResult>,
     /// A stop that was asked for before this take, while an earlier attempt ran: the steps must not run again.
     pub stop_asked: Option<Withdrawal>,
+    /// How long before this take the ticket was claimed, by the store's clock. Data that were lost begin anew.
+    pub age: Duration,
     generation: Arc<Mutex<String>>,
     deadline: Arc<Deadline>,
 }
@@ -255,8 +257,8 @@ impl JobLease {
     ) -> Self {
         let deadline = Arc::new(Deadline { base: asked_at, millis: AtomicU64::new(0) });
         let generation = Arc::new(Mutex::new(generation));
-        let (consumer, stop_asked) = (String::new(), None);
-        let lease = Self { job, attempt, epoch, consumer, earlier_result, stop_asked, generation, deadline };
+        let (consumer, stop_asked, age) = (String::new(), None, Duration::ZERO);
+        let lease = Self { job, attempt, epoch, consumer, earlier_result, stop_asked, age, generation, deadline };
         lease.extend(asked_at, ttl);
         lease
     }
@@ -271,6 +273,12 @@ impl JobLease {
     #[must_use]
     pub fn asked_to_stop(self, stop_asked: Option<Withdrawal>) -> Self {
         Self { stop_asked, ..self }
+    }
+
+    /// For the store alone: so long before this take the ticket was claimed.
+    #[must_use]
+    pub fn claimed_ago(self, age: Duration) -> Self {
+        Self { age, ..self }
     }
 
     /// Identifies the life of the store's data that knows this lease; differs after the store came back empty.

@@ -58,6 +58,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "ticket",
             "lifecycle",
             "job",
+            "run_record",
         ],
     ),
     (

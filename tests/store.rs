@@ -74,10 +74,12 @@ conformance! {
         a_wait_ends_without_a_job,
         a_dropped_take_loses_nothing,
         a_delayed_job_ends_the_wait_when_it_is_due,
+        the_age_of_a_run_counts_from_its_claim,
     }
     concurrency {
         a_full_project_is_passed_over_and_keeps_its_order,
         a_full_pipeline_holds_back_no_other_job_of_its_project,
+        what_only_has_an_end_to_show_waits_for_no_slot,
         no_more_run_than_may,
         a_free_slot_ends_the_wait,
         limits_may_change_while_runs_are_under_way,
@@ -115,6 +117,7 @@ conformance! {
         a_project_without_jobs_has_no_turn,
         a_running_job_learns_at_once_that_it_is_to_stop,
         a_stop_outlives_its_consumer,
+        a_failed_run_that_was_asked_to_stop_waits_for_no_backoff,
         a_result_that_is_recorded_stands,
         a_run_that_ended_all_the_same_forgets_the_withdrawal,
         a_removed_label_takes_back_only_what_it_asked_for,

@@ -129,6 +129,7 @@ impl ClaimService {
         withdrawal: &Withdrawal,
         ways: Ways,
     ) -> Result<Withdrawn, Error> {
+        let age = self.store.look(key).await?.map_or(Duration::ZERO, |view| view.since);
         let withdrawn = self.store.withdraw(key, withdrawal).await?;
         let what = match &withdrawn {
             Withdrawn::Dropped(_) => "job dropped",
@@ -140,7 +141,8 @@ impl ClaimService {
             "{what}, because {withdrawal}"
         );
         if let Withdrawn::Dropped(job) = &withdrawn
-            && let Err(error) = self.show_dropped(platform, key, self.last_word(job, withdrawal, ways).as_ref()).await
+            && let Err(error) =
+                self.show_dropped(platform, key, self.last_word((job, age), withdrawal, ways).as_ref()).await
         {
             warn!(
                 ticket.id = key.ticket, project = key.project, %error,
@@ -151,8 +153,8 @@ impl ClaimService {
     }
 
     /// What a ticket is told that was told before that it waits.
-    fn last_word(&self, job: &Job, withdrawal: &Withdrawal, ways: Ways) -> Option<Comment> {
-        self.pace.may_have_comment(&job.run_id).then(|| {
+    fn last_word(&self, (job, age): (&Job, Duration), withdrawal: &Withdrawal, ways: Ways) -> Option<Comment> {
+        self.pace.may_have_comment(&job.run_id, age).then(|| {
             Comment::new(marker(&job.run_id), cancelled_unrun(job, withdrawal, ways)).writing(Writing::EditOnly)
         })
     }

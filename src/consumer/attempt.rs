@@ -92,8 +92,8 @@ impl JobRun<'_> {
         })
     }
 
-    /// A task that ends by itself after [`LiveComment::end`]: to break it off would leave open whether its last request
-    /// arrives after the result.
+    /// A task that ends by itself after [`live::LiveComment::end`]: to break it off would leave open whether its last
+    /// request arrives after the result.
     fn tell_while_it_runs(&self, tracker: &Arc<dyn Platform>, pipeline: &Arc<Pipeline>) {
         let (platform, pipeline, progress) = (Arc::clone(tracker), Arc::clone(pipeline), self.record.progress());
         let telling = self.live.clone().keep(platform, pipeline, self.ways(), progress);

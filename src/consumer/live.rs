@@ -64,8 +64,6 @@ struct Known {
 pub(super) enum Worth {
     /// Also if there is no comment yet.
     Anyway,
-    /// If there is a comment; it is looked for.
-    IfThere,
     /// If there is one and it is known where.
     IfKnown,
 }
@@ -74,8 +72,9 @@ impl LiveComment {
     /// Of a job that has just been taken.
     pub(super) fn of(parts: &Parts, lease: &JobLease, writer: Writer) -> Self {
         // An earlier attempt may have written it, or whoever tells tickets that they wait.
-        let may_exist =
-            lease.attempt > 1 || lease.earlier_result.is_some() || parts.pace.may_have_comment(&lease.job.run_id);
+        let may_exist = lease.attempt > 1
+            || lease.earlier_result.is_some()
+            || parts.pace.may_have_comment(&lease.job.run_id, lease.age);
         let known = Known {
             id: None,
             writing: if may_exist { Writing::NewOrEdit } else { Writing::New },
@@ -153,6 +152,13 @@ impl LiveComment {
         Comment::new(marker(&self.lease.job.run_id), body).writing(known.writing).at(known.id.clone())
     }
 
+    /// The same for a job that ends without a result: where the ticket was told of it, if it was.
+    pub(super) async fn last_edit(&self, body: &str) -> Option<Comment> {
+        let comment = self.last_word(body).await;
+        let may_exist = comment.known.is_some() || comment.writing != Writing::New;
+        may_exist.then(|| comment.writing(Writing::EditOnly))
+    }
+
     /// Ends it when dropped, however the job's task ends.
     pub(super) fn guard(&self) -> DropGuard {
         self.over.clone().drop_guard()
@@ -175,9 +181,8 @@ impl LiveComment {
     }
 
     async fn try_to_say(&self, known: &mut Known, platform: &dyn Platform, body: String, worth: Worth) {
-        let is_unknown = known.id.is_none() && (known.writing == Writing::New || worth == Worth::IfKnown);
         let is_idle = known.is_silent || known.says.as_ref() == Some(&body) || platform.held_back().is_some();
-        if is_idle || (is_unknown && worth != Worth::Anyway) {
+        if is_idle || (known.id.is_none() && worth == Worth::IfKnown) {
             return;
         }
         if known.id.is_none() {
@@ -198,8 +203,8 @@ impl LiveComment {
                 debug!(%error, "could not tell the ticket how far its run is");
                 (known.writing, known.is_silent) = (Writing::NewOrEdit, !error.is_temporary());
             }
-            Ok(None) => {}
-            Err(_late) => known.writing = Writing::NewOrEdit,
+            // Not sent, or cut off when the process had to end, or late: it may still arrive.
+            Ok(None) | Err(_) => known.writing = Writing::NewOrEdit,
         }
     }
 

@@ -12,7 +12,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::end::{self, End, LATER};
 use super::heartbeat;
-use super::live::{self, LiveComment, Worth};
+use super::live::{self, LiveComment};
 use super::record::Record;
 use super::{Parts, SOURCE};
 use crate::claim::taken_back;
@@ -184,7 +184,7 @@ impl<'a> JobRun<'a> {
             self.record.because(withdrawal.to_string());
             self.transition(platform, None).await?;
             let said = cancelled_unrun(&self.lease.job, &withdrawal, self.ways());
-            self.live.say(platform, said, Worth::IfThere).await;
+            self.comment_on_dropped(platform, &said).await?;
             return Ok(Some(End::Finish));
         }
         let why = match lifecycle {
@@ -193,8 +193,8 @@ impl<'a> JobRun<'a> {
             Some(Lifecycle::Pending) | None => "the ticket was reset".to_owned(),
         };
         info!("{why}: the job is dropped unrun");
-        self.live.say(platform, dropped_unrun(&self.lease.job, &why), Worth::IfThere).await;
-        self.record.because(why);
+        self.record.because(why.as_str());
+        self.comment_on_dropped(platform, &dropped_unrun(&self.lease.job, &why)).await?;
         Ok(Some(End::Finish))
     }
 

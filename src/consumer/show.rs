@@ -92,13 +92,23 @@ impl JobRun<'_> {
         let again = fresh.clone().writing(Writing::NewOrEdit);
         let mut tried = false;
         let write = || platform.comment(self.lease, if std::mem::replace(&mut tried, true) { &again } else { &fresh });
-        match self.writer.insist(write).await {
-            Err(GivenUp::Refused(error)) => {
-                warn!(%error, "the platform refuses the comment; the label says it alone");
-                Ok(())
-            }
-            other => other.map(drop),
+        unless_refused(self.writer.insist(write).await.map(drop))
+    }
+
+    /// Puts why a job is dropped where its ticket was told of it before, if it was.
+    pub(super) async fn comment_on_dropped(&self, platform: &dyn Platform, why: &str) -> Result<(), GivenUp> {
+        let Some(comment) = self.live.last_edit(why).await else { return Ok(()) };
+        unless_refused(self.writer.insist(|| platform.comment(self.lease, &comment)).await.map(drop))
+    }
+}
+
+fn unless_refused(commented: Result<(), GivenUp>) -> Result<(), GivenUp> {
+    match commented {
+        Err(GivenUp::Refused(error)) => {
+            warn!(%error, "the platform refuses the comment; the label says it alone");
+            Ok(())
         }
+        other => other,
     }
 }
 

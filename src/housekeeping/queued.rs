@@ -3,7 +3,8 @@
 //! Looks at the store every few seconds, and at a platform only for jobs that have waited a while: one that is taken at
 //! once costs nothing. What must stay true: a ticket is told under its claim lock, and only while its job waits, so that
 //! the consumer that takes the job knows when nobody is at it any more; a request that may still be on its way leaves
-//! the lock to expire; a platform that does not answer holds up its own project alone.
+//! the lock to expire; a platform that does not answer holds up its own project alone; no ticket is left in a line that its
+//! job was dropped from (`follow`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::pipeline::report::live::{claimed_ago, marker, queued};
 use crate::platform::{self, Comment, CommentId, Platform, Writing};
 use crate::runner::Tick;
 use crate::store::{self, WaitingLine};
+
+mod follow;
 
 /// Jobs of one project that are told: who is further behind will be, and has the label until then.
 const OF_EACH: usize = 20;
@@ -42,15 +45,29 @@ pub struct Queued {
 /// What a ticket was told last.
 #[derive(Debug, Clone)]
 struct Told {
+    job: Job,
     position: u64,
     at: Instant,
-    /// Where the comment is; `None` when nothing is to be told any more: a person deleted it, or it cannot be edited.
-    id: Option<CommentId>,
+    comment: Place,
+    /// Passes in which its job was found to be gone, and its comment could not be set right.
+    followed: u32,
+}
+
+/// Where the comment is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    At(CommentId),
+    /// It may still arrive.
+    Unknown,
+    /// Nothing is to be told any more: a person deleted it, or it cannot be edited.
+    Nowhere,
 }
 
 /// What became of telling one ticket.
 enum Outcome {
-    Told(Told),
+    Told(Place),
+    /// It may have been told, or be told yet. Nothing to the next one of the project.
+    InDoubt,
     /// Its job does not wait any more, or somebody else has its lock.
     NotNow,
     /// Neither this one nor the next one of the project.
@@ -67,7 +84,8 @@ impl Queued {
         let lines = self.parts.store.waiting(OF_EACH, IN_ALL).await?;
         let jobs = lines.iter().flat_map(|line| &line.first);
         let waiting: HashSet<String> = jobs.map(|(_, job)| job.run_id.clone()).collect();
-        self.told.retain(|run_id, _| waiting.contains(run_id));
+        let left = self.told.extract_if(|run_id, _| !waiting.contains(run_id)).map(|(_, told)| told).collect();
+        self.follow_all(left).await?;
         let this = &*self;
         let passes: Vec<store::Result<Vec<(String, Told)>>> = stream::iter(lines)
             .map(|line| async move { this.tell_project(&line).await })
@@ -94,8 +112,17 @@ impl Queued {
             if self.parts.stop.is_cancelled() || told.len() >= WRITES || platform.held_back().is_some() {
                 break;
             }
-            match self.tell(project, &platform, job, (ahead + 1, line.total, ways)).await? {
-                Outcome::Told(now) => told.push((job.run_id.clone(), now)),
+            let position = ahead + 1;
+            let now = |comment| {
+                let told = Told { job: job.clone(), position, at: Instant::now(), comment, followed: 0 };
+                (job.run_id.clone(), told)
+            };
+            match self.tell(project, &platform, job, (position, line.total, ways)).await? {
+                Outcome::Told(place) => told.push(now(place)),
+                Outcome::InDoubt => {
+                    told.push(now(Place::Unknown));
+                    break;
+                }
                 Outcome::NotNow => {}
                 Outcome::NoAnswer => break,
             }
@@ -106,8 +133,13 @@ impl Queued {
     /// True when there is something to tell this ticket, and it is time.
     fn is_due(&self, job: &Job, position: u64) -> bool {
         match self.told.get(&job.run_id) {
-            None => claimed_ago(&job.run_id) >= self.parts.pace.queued_after,
-            Some(Told { id: None, .. }) => false,
+            // A claim in the future was made by another clock: the store's decides then.
+            None => {
+                let age = claimed_ago(&job.run_id);
+                age.is_zero() || age >= self.parts.pace.queued_after
+            }
+            Some(Told { comment: Place::Nowhere, .. }) => false,
+            Some(Told { comment: Place::Unknown, .. }) => true,
             Some(told) => {
                 let pause = self.parts.pace.queued_pause.saturating_mul(u32::try_from(position).unwrap_or(u32::MAX));
                 told.position != position && told.at.elapsed() >= pause
@@ -127,7 +159,10 @@ impl Queued {
         }
         let Some(lock) = self.parts.store.lock_claim(&job.key).await? else { return Ok(Outcome::NotNow) };
         let text = queued(job, (position, of.max(position)), ways);
-        let known = self.told.get(&job.run_id).and_then(|told| told.id.clone());
+        let known = match self.told.get(&job.run_id) {
+            Some(Told { comment: Place::At(id), .. }) => Some(id.clone()),
+            Some(_) | None => None,
+        };
         let comment = Comment::new(marker(&job.run_id), text).writing(Writing::NewOrEdit).at(known).interim();
         let writing = timeout(LIMIT, self.tell_locked(&lock, platform.as_ref(), job, &comment));
         let written = tokio::select! {
@@ -135,23 +170,23 @@ impl Queued {
             () = self.parts.stop.cancelled() => None,
         };
         // It may be on its way, and nobody else may look for it before it has arrived.
-        let Some(written) = written else { return Ok(Outcome::NoAnswer) };
+        let Some(written) = written else { return Ok(Outcome::InDoubt) };
         if let Ok(Some(Err(error))) = &written
             && error.is_temporary()
             && !matches!(error, platform::Error::RateLimited { .. })
         {
             debug!(project = project.name, ticket.id = job.key.ticket, %error, "could not tell a ticket that it waits");
-            return Ok(Outcome::NoAnswer);
+            return Ok(Outcome::InDoubt);
         }
         claim::release(self.parts.store.as_ref(), lock).await;
         Ok(match written? {
             None => Outcome::NotNow,
-            Some(Ok(id)) => Outcome::Told(Told { position, at: Instant::now(), id }),
+            Some(Ok(id)) => Outcome::Told(id.map_or(Place::Nowhere, Place::At)),
             Some(Err(error)) => {
                 debug!(project = project.name, ticket.id = job.key.ticket, %error, "a ticket cannot be told that it waits");
                 match error.is_temporary() {
                     true => Outcome::NoAnswer,
-                    false => Outcome::Told(Told { position, at: Instant::now(), id: None }),
+                    false => Outcome::Told(Place::Nowhere),
                 }
             }
         })
@@ -167,7 +202,9 @@ impl Queued {
     ) -> store::Result<Option<platform::Result<Option<CommentId>>>> {
         let view = self.parts.store.look(&job.key).await?;
         let waits = view.is_some_and(|view| {
-            view.state == JobState::Queued && view.ahead.is_some() && view.job.run_id == job.run_id
+            let is_in_line = view.state == JobState::Queued && view.ahead.is_some() && view.job.run_id == job.run_id;
+            // By the clock by which its consumer knows that it may have been told.
+            is_in_line && view.since >= self.parts.pace.queued_after
         });
         if !waits {
             return Ok(None);

@@ -2,7 +2,7 @@
 //!
 //! Who calls: whoever tells a ticket something; the platforms, each of which says how the three requests look there. What
 //! must stay true: a comment is found again by its marker; what is there is edited and never written a second time;
-//! what a person deleted comes back only as a last word.
+//! what a person deleted does not come back from whoever knew where it was, unless as a last word.
 
 use async_trait::async_trait;
 

@@ -217,7 +217,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes the next job for `ttl` that these limits let run: round-robin over projects, first in first out inside one.
     /// A project that has as many runs as it may is passed over, and inside a project so are jobs of such a pipeline, as
-    /// far as some fifty jobs are looked at; what was passed over keeps its place. Waits up to `wait` for a job to
+    /// far as some fifty jobs are looked at; what was passed over keeps its place. A job that has a result already, or was
+    /// asked to stop, has no steps to run: it is first and needs no slot. Waits up to `wait` for a job to
     /// appear or a slot to become free; `None` when none did. Raises the epoch and the number of the attempt. An entry
     /// that cannot be read is set aside with a reason and logged.
     async fn take_within(
@@ -244,7 +245,8 @@ pub trait Store: Send + Sync + 'static {
     async fn record_result(&self, lease: &JobLease, result: &RunResult) -> Result<Option<RunResult>>;
     /// Ends the job. False: the epoch is stale and nothing was changed.
     async fn finish(&self, lease: &JobLease) -> Result<bool>;
-    /// Puts the job back at the end of its project's queue, visible after `delay`. False: the epoch is stale.
+    /// Puts the job back at the end of its project's queue (at its front if only its end is left to show), visible after `delay`; at once when the attempt broke off and
+    /// somebody has asked the run to stop meanwhile. False: the epoch is stale.
     async fn release(&self, lease: &JobLease, reason: ReleaseReason, delay: Duration) -> Result<bool>;
 
     // --- withdrawal ---------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ on_both_stores!(
     many_tickets_and_two_replicas_have_one_comment_each,
 );
 
+mod dropped;
+
 const TRACKER: &str = "org/api";
 /// Long enough to see what must not happen, where it would happen at once.
 const A_MOMENT: Duration = Duration::from_millis(500);
@@ -274,6 +276,9 @@ async fn a_ticket_that_is_closed_while_it_waits_says_so(backend: Backend) {
     world.says(first, "**step 1 of 2**").await;
     let second = world.ask(TRACKER, "Waits");
     world.says(second, "**position 1 of 1**").await;
+    // The last word is worth more than one attempt.
+    let edit = format!("/issues/comments/{}", world.comment_id(second));
+    world.sim.faults().fail(Match::new("PATCH", &edit), Times::Next(1), Fault::status(502));
     world.board.close(TRACKER, second).unwrap();
     world.open_gate("one");
     world.open_gate("two");

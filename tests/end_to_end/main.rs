@@ -72,10 +72,14 @@ impl Stored {
 
     /// Queues a job as the claim service does, without a look at the ticket.
     pub(crate) async fn queue(&self, key: TicketKey) {
-        let job = Job::new(key.clone(), "fix-bug", AskedBy::TriggerLabel);
-        let lock = self.store.lock_claim(&key).await.unwrap().unwrap();
-        self.store.record_claim(&lock, &job).await.unwrap();
-        assert!(self.store.publish_claim(&job).await.unwrap());
+        self.queue_job(&Job::new(key, "fix-bug", AskedBy::TriggerLabel)).await;
+    }
+
+    /// The same with this very job.
+    pub(crate) async fn queue_job(&self, job: &Job) {
+        let lock = self.store.lock_claim(&job.key).await.unwrap().unwrap();
+        self.store.record_claim(&lock, job).await.unwrap();
+        assert!(self.store.publish_claim(job).await.unwrap());
         self.store.unlock_claim(lock).await.unwrap();
     }
 

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use agent_smith::housekeeping::{Parts, Queued};
-use agent_smith::pipeline::report::live::Pace;
+use agent_smith::job::{Cause, RunResult, Verdict, Withdrawal};
+use agent_smith::lifecycle::Lifecycle;
+use agent_smith::pipeline::report::live::{Pace, marker};
+use agent_smith::platform::{Comment, Writing};
+use agent_smith::run_record::{AttemptRecord, RunNote, RunState, at_millis};
 use agent_smith::runner::Tick;
 use agent_smith::sim::{Fault, Match, Times};
+use agent_smith::store::Withdrawn;
 
 use crate::house::{Backend, House};
 use crate::on_every_platform;
@@ -15,6 +20,8 @@ on_every_platform!(
     a_ticket_that_waits_is_told_its_place_by_whoever_leads,
     a_ticket_that_has_just_been_queued_is_not_told,
     what_may_have_arrived_keeps_everybody_else_from_writing,
+    a_job_that_somebody_dropped_and_died_is_set_right_by_whoever_told_its_place,
+    a_run_that_was_stopped_keeps_the_word_of_its_consumer,
 );
 
 fn at_once(house: &House) -> Parts {
@@ -82,4 +89,66 @@ async fn what_may_have_arrived_keeps_everybody_else_from_writing(rig: Rig) {
     assert_eq!(house.ticket(number).comments.len(), 1, "it has arrived, and nobody knows");
     let key = house.rig.key("api", number);
     assert!(house.store.lock_claim(&key).await.unwrap().is_none(), "so that the lock ends by itself");
+}
+
+async fn a_job_that_somebody_dropped_and_died_is_set_right_by_whoever_told_its_place(rig: Rig) {
+    let house = House::with(rig, Backend::Embedded, "true");
+    let number = house.rig.ticket(&[TRIGGER]);
+    house.claim(number).await;
+    let mut leader = Queued::new(at_once(&house));
+    leader.tick().await;
+    assert!(only_comment(&house, number).contains("position 1 of 1"));
+    let by_ann = Withdrawal::new(Cause::Cancelled, Some("ann"));
+    let withdrawn = house.store.withdraw(&house.rig.key("api", number), &by_ann).await.unwrap();
+    assert!(matches!(withdrawn, Withdrawn::Dropped(_)), "{withdrawn:?}");
+    leader.tick().await;
+    let told = only_comment(&house, number);
+    assert!(told.contains("cancelled") && told.contains("ann") && !told.contains("position"), "{told}");
+    assert_eq!(Lifecycle::of(&house.ticket(number).labels), None);
+    let writes = house.rig.writes();
+    leader.tick().await;
+    assert_eq!(house.rig.writes(), writes);
+}
+
+/// It was taken, stopped and over between two looks at the queue.
+async fn a_run_that_was_stopped_keeps_the_word_of_its_consumer(rig: Rig) {
+    let house = House::with(rig, Backend::Embedded, "true");
+    let number = house.rig.ticket(&[TRIGGER]);
+    house.claim(number).await;
+    let mut leader = Queued::new(at_once(&house));
+    leader.tick().await;
+    let lease = house.store.take("box", Duration::from_secs(60), Duration::ZERO).await.unwrap().unwrap();
+    let by_ann = Withdrawal::new(Cause::Cancelled, Some("ann"));
+    assert_eq!(house.store.withdraw(&lease.job.key, &by_ann).await.unwrap(), Withdrawn::Stopping);
+    let result = RunResult { verdict: Verdict::Cancelled, comment: "The result.".to_owned() };
+    house.store.record_result(&lease, &result).await.unwrap();
+    let note = RunNote {
+        title: String::new(),
+        url: String::new(),
+        change_request: None,
+        attempt: AttemptRecord {
+            attempt: lease.attempt,
+            epoch: lease.epoch,
+            host: "box".to_owned(),
+            state: RunState::Cancelled,
+            reason: by_ann.to_string(),
+            started_utc: at_millis(1_700_000_000_000),
+            ended_utc: Some(at_millis(1_700_000_005_000)),
+            steps: Vec::new(),
+            steps_left_out: 0,
+            log: None,
+            workspace: None,
+        },
+    };
+    assert!(house.store.record_run(&lease, &note).await.unwrap());
+    let comment = Comment::new(marker(&lease.job.run_id), &*result.comment).writing(Writing::NewOrEdit);
+    house.rig.platform.comment(&lease, &comment).await.unwrap();
+    house.rig.platform.transition(&lease, None).await.unwrap();
+    assert!(house.store.finish(&lease).await.unwrap());
+    let writes = house.rig.writes();
+    for _ in 0..2 {
+        leader.tick().await;
+    }
+    assert!(only_comment(&house, number).contains("The result."));
+    assert_eq!(house.rig.writes(), writes);
 }

@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use agent_smith::job::JobLease;
-use agent_smith::store::{Concurrency, ReleaseReason, Store, UnderWay};
+use agent_smith::job::{JobLease, Verdict};
+use agent_smith::store::{Concurrency, ReleaseReason, Store, UnderWay, Withdrawn};
 
 use crate::fixture::{
-    LONG, NEVER_WAITED_OUT, SHORT, WOKEN, drain, enqueue, enqueue_for, eventually, key, take, take_now,
+    LONG, NEVER_WAITED_OUT, SHORT, WOKEN, drain, enqueue, enqueue_for, eventually, key, result, take, take_now,
 };
 
 fn most(number: usize) -> NonZeroUsize {
@@ -66,6 +66,44 @@ pub(crate) async fn a_full_project_is_passed_over_and_keeps_its_order(store: Arc
     assert_eq!(ticket, "p2");
     assert!(store.finish(&second).await.unwrap());
     assert_eq!(drain(&*store).await, ["q3", "p3"]);
+}
+
+/// A platform that was away when a run ended must not keep its ticket waiting for the end of another run.
+pub(crate) async fn what_only_has_an_end_to_show_waits_for_no_slot(store: Arc<dyn Store>) {
+    for limits in [of_project("p", 1), of_pipeline("fix-bug", 1)] {
+        for ticket in ["ends", "stops", "runs", "waits"] {
+            enqueue(&*store, "p", ticket).await;
+        }
+        let (_, ends) = ticket_within(&*store, &limits).await;
+        let done = result(Verdict::Done, "fine");
+        assert_eq!(store.record_result(&ends, &done).await.unwrap(), Some(done.clone()));
+        assert!(store.release(&ends, ReleaseReason::HandedBack, SHORT).await.unwrap());
+        let (_, stops) = ticket_within(&*store, &limits).await;
+        assert_eq!(store.withdraw(&stops.job.key, &crate::fixture::cancelled()).await.unwrap(), Withdrawn::Stopping);
+        assert!(store.release(&stops, ReleaseReason::HandedBack, SHORT).await.unwrap());
+        let runs = eventually("only ends are left to show", || async {
+            let lease = take_within(&*store, &limits).await?;
+            if lease.job.key.ticket == "runs" {
+                return Some(lease);
+            }
+            assert!(store.release(&lease, ReleaseReason::HandedBack, SHORT).await.unwrap());
+            None
+        })
+        .await;
+        let mut shown = Vec::new();
+        for _ in 0..2 {
+            let lease = waiting(&store, &limits).await.expect("no slot is needed");
+            shown.push(lease.job.key.ticket.clone());
+            assert!(lease.earlier_result.is_some() || lease.stop_asked.is_some());
+            assert!(store.finish(&lease).await.unwrap());
+        }
+        shown.sort();
+        assert_eq!(shown, ["ends", "stops"]);
+        assert!(take_within(&*store, &limits).await.is_none(), "one that has steps to run waits");
+        assert!(store.finish(&runs).await.unwrap());
+        store.forget_withdrawal(&stops.job.key).await.unwrap();
+        assert_eq!(drain(&*store).await, ["waits"]);
+    }
 }
 
 pub(crate) async fn a_full_pipeline_holds_back_no_other_job_of_its_project(store: Arc<dyn Store>) {

@@ -117,6 +117,22 @@ pub(crate) async fn a_dropped_take_loses_nothing(store: Arc<dyn Store>) {
     assert!(take_now(&*store, LONG).await.is_none());
 }
 
+/// By one clock, whatever the run id says, so that everybody agrees on it.
+pub(crate) async fn the_age_of_a_run_counts_from_its_claim(store: Arc<dyn Store>) {
+    let job = enqueue(&*store, "p", "1").await;
+    let grown = Duration::from_millis(50);
+    let waited = || async { store.look(&job.key).await.unwrap().map(|view| view.since) };
+    let waited = eventually("it has waited", || async { waited().await.filter(|since| *since >= grown) }).await;
+    let lease = take(&*store, LONG).await;
+    assert!(lease.age >= waited, "{:?} {waited:?}", lease.age);
+    assert!(store.release(&lease, ReleaseReason::HandedBack, Duration::ZERO).await.unwrap());
+    let view = store.look(&job.key).await.unwrap().unwrap();
+    assert!(view.since >= lease.age, "a job that waits again was claimed when it was claimed: {view:?}");
+    let again = take(&*store, LONG).await;
+    assert!((again.attempt, again.age >= lease.age) == (1, true), "{again:?}");
+    assert!(store.finish(&again).await.unwrap());
+}
+
 pub(crate) async fn a_delayed_job_ends_the_wait_when_it_is_due(store: Arc<dyn Store>) {
     let delay = Duration::from_millis(200);
     enqueue(&*store, "p", "1").await;

@@ -8,7 +8,7 @@ use agent_smith::job::{AskedBy, Cause, Job, Verdict, Withdrawal};
 use agent_smith::store::{QueueCounts, Recorded, ReleaseReason, Renewal, Store, Withdrawn};
 
 use crate::fixture::{
-    LONG, NEVER_WAITED_OUT, SHORT, drain, enqueue, eventually, key, new_job, record, result, take, take_now,
+    LONG, NEVER_WAITED_OUT, SHORT, WOKEN, drain, enqueue, eventually, key, new_job, record, result, take, take_now,
 };
 
 fn cancelled(by: &str) -> Withdrawal {
@@ -131,6 +131,26 @@ pub(crate) async fn a_stop_outlives_its_consumer(store: Arc<dyn Store>) {
     let fresh = take(&*store, LONG).await;
     assert_eq!(fresh.stop_asked, None, "the next run starts without it");
     assert!(store.finish(&fresh).await.unwrap());
+}
+
+pub(crate) async fn a_failed_run_that_was_asked_to_stop_waits_for_no_backoff(store: Arc<dyn Store>) {
+    let job = enqueue(&*store, "p", "1").await;
+    let lease = take(&*store, LONG).await;
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.take("box-2", LONG, NEVER_WAITED_OUT).await }
+    });
+    // Its consumer has not heard of it when the steps end.
+    assert_eq!(store.withdraw(&job.key, &cancelled("ann")).await.unwrap(), Withdrawn::Stopping);
+    assert!(store.release(&lease, ReleaseReason::Broken, Duration::from_secs(3_600)).await.unwrap());
+    let next = tokio::time::timeout(WOKEN, waiting).await.expect("nobody waits to say so").unwrap().unwrap().unwrap();
+    assert_eq!((next.attempt, next.stop_asked.clone()), (2, Some(cancelled("ann"))));
+    // A platform that is away is waited for all the same.
+    assert!(store.release(&next, ReleaseReason::HandedBack, SHORT).await.unwrap());
+    assert!(take_now(&*store, LONG).await.is_none());
+    let last = store.take("box-1", LONG, NEVER_WAITED_OUT).await.unwrap().expect("due");
+    assert!(store.finish(&last).await.unwrap());
+    store.forget_withdrawal(&job.key).await.unwrap();
 }
 
 pub(crate) async fn a_result_that_is_recorded_stands(store: Arc<dyn Store>) {

@@ -48,10 +48,11 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// True when somebody may have told the ticket something about this run: it was claimed long enough ago. Half of the
-    /// shortest time, for clocks that do not agree.
-    pub fn may_have_comment(&self, run_id: &str) -> bool {
-        claimed_ago(run_id) >= self.running_after.min(self.queued_after) / 2
+    /// True when somebody may have told the ticket something about this run: it was claimed long enough ago, by the store's
+    /// clock (`age`) or by ours. Both, because the store's begins anew with its data, and ours may be wrong; half of the
+    /// shortest time, because one that is set while we look is a little wrong.
+    pub fn may_have_comment(&self, run_id: &str, age: Duration) -> bool {
+        claimed_ago(run_id).max(age) >= self.running_after.min(self.queued_after) / 2
     }
 }
 
@@ -162,10 +163,10 @@ pub fn queued(job: &Job, (position, of): (u64, u64), ways: Ways) -> String {
     ))
 }
 
-/// The comment for a job whose request was taken back before it ran.
+/// The comment for a job whose request was taken back while it waited, whether or not an attempt of it has failed before.
 pub fn cancelled_unrun(job: &Job, withdrawal: &Withdrawal, ways: Ways) -> String {
     bounded(format!(
-        "agent-smith did not run pipeline {}: **cancelled**, because {}.\n\n{}\n\nRun {}.",
+        "agent-smith took pipeline {} out of the queue: **cancelled**, because {}.\n\n{}\n\nRun {}.",
         inline_code(&job.pipeline),
         withdrawal.in_words(inline_code),
         after_withdrawal(withdrawal, ways),
@@ -173,10 +174,10 @@ pub fn cancelled_unrun(job: &Job, withdrawal: &Withdrawal, ways: Ways) -> String
     ))
 }
 
-/// The comment for a job that was dropped before it ran because its ticket shows something else.
+/// The comment for a job that was dropped while it waited because its ticket shows something else.
 pub fn dropped_unrun(job: &Job, why: &str) -> String {
     bounded(format!(
-        "agent-smith did not run pipeline {}: **dropped**, because {}.\n\nRun {}.",
+        "agent-smith took pipeline {} out of the queue: **dropped**, because {}.\n\nRun {}.",
         inline_code(&job.pipeline),
         inline_code(why),
         inline_code(&job.run_id)

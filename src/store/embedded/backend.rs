@@ -54,7 +54,7 @@ impl EmbeddedStore {
     fn lease(&self, taken: Taken, consumer: &str, term: (Instant, Duration)) -> JobLease {
         let identity = (taken.attempt, taken.epoch, self.generation.clone());
         let lease = JobLease::obtained(taken.job, identity, taken.earlier_result, term);
-        lease.held_by(consumer).asked_to_stop(taken.stop_asked)
+        lease.held_by(consumer).asked_to_stop(taken.stop_asked).claimed_ago(taken.age)
     }
 }
 

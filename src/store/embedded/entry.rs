@@ -22,8 +22,10 @@ pub(super) struct Entry {
     pub(super) begun: Option<Instant>,
     /// What the steps of earlier attempts took.
     pub(super) spent: Duration,
-    /// When it was claimed, or taken if it runs.
-    pub(super) since: Instant,
+    /// When it was claimed.
+    pub(super) claimed_at: Instant,
+    /// When it was taken last.
+    pub(super) taken_at: Instant,
     /// What the timed set of this state sorts by: recorded at, due at, leased until.
     pub(super) at: Instant,
 }
@@ -41,19 +43,26 @@ impl Entry {
             stop: None,
             begun: None,
             spent: Duration::ZERO,
-            since: now,
+            claimed_at: now,
+            taken_at: now,
             at: now,
         }
     }
 
+    /// True when no step runs any more: it has a result, or was asked to stop, and only that is left to show.
+    pub(super) fn is_over(&self) -> bool {
+        self.result.is_some() || self.stop.is_some()
+    }
+
     /// What its consumer gets.
-    pub(super) fn taken(&self) -> Taken {
+    pub(super) fn taken(&self, now: Instant) -> Taken {
         Taken {
             job: self.job.clone(),
             attempt: self.attempt,
             epoch: self.epoch,
             earlier_result: self.result.clone(),
             stop_asked: self.stop.clone(),
+            age: now.saturating_duration_since(self.claimed_at),
         }
     }
 
@@ -72,4 +81,6 @@ pub(super) struct Taken {
     pub(super) epoch: u64,
     pub(super) earlier_result: Option<RunResult>,
     pub(super) stop_asked: Option<Withdrawal>,
+    /// Since its claim.
+    pub(super) age: Duration,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::entry::{Entry, Taken};
-use super::turn::{self, Running, Turn};
+use super::turn::{self, Running, Turn, Waiting};
 use super::withdrawals::Withdrawals;
 use crate::clock;
 use crate::job::{Job, JobState, RunResult, Verdict, Withdrawal};
@@ -104,8 +104,11 @@ impl Queue {
         let (turn, full) = match limits.is_none() {
             true => (Some(Turn { project: 0, job: 0 }), BTreeSet::new()),
             false => {
-                let pipeline_of = |key: &TicketKey| self.jobs.get(key).map(|entry| entry.job.pipeline.as_str());
-                turn::next((&self.ring, &self.projects), pipeline_of, &self.under_way(), limits)
+                let waiting = |key: &TicketKey| {
+                    let entry = self.jobs.get(key)?;
+                    Some(Waiting { pipeline: &entry.job.pipeline, is_over: entry.is_over() })
+                };
+                turn::next((&self.ring, &self.projects), waiting, &self.under_way(), limits)
             }
         };
         match turn.and_then(|turn| self.leave_at(turn)).and_then(|key| self.lease(&key, (consumer, ttl), now)) {
@@ -150,8 +153,8 @@ impl Queue {
         entry.epoch = self.epoch;
         consumer.clone_into(&mut entry.consumer);
         entry.at = now + ttl;
-        entry.since = now;
-        let taken = entry.taken();
+        entry.taken_at = now;
+        let taken = entry.taken(now);
         self.running.insert((entry.at, key.clone()));
         Some(taken)
     }
@@ -207,7 +210,7 @@ impl Queue {
         Some(JobView {
             job: entry.job.clone(),
             state: entry.state,
-            since: now.saturating_duration_since(entry.since),
+            since: now.saturating_duration_since(if runs { entry.taken_at } else { entry.claimed_at }),
             ahead: waiting.map(|before| before as u64),
             beside: if entry.state == JobState::Queued { self.beside(entry) } else { UnderWay::default() },
             attempt: entry.attempt,
@@ -294,12 +297,14 @@ impl Queue {
         if !self.stop(key, epoch, now) {
             return false;
         }
+        let is_to_stop = self.jobs.get(key).is_some_and(|entry| entry.stop.is_some());
         if let Some(entry) = self.jobs.get_mut(key)
             && reason == ReleaseReason::HandedBack
         {
             entry.attempt = entry.attempt.saturating_sub(1);
         }
-        match due {
+        // The next consumer only says that it was cancelled.
+        match due.filter(|_| reason == ReleaseReason::HandedBack || !is_to_stop) {
             None => self.enqueue(key, End::Back),
             Some(due) => {
                 if let Some(entry) = self.jobs.get_mut(key) {
@@ -361,9 +366,12 @@ impl Queue {
         self.running.remove(&(until, key.clone()))
     }
 
+    /// One that is over goes to the front: it is done in a moment.
     fn enqueue(&mut self, key: &TicketKey, end: End) {
+        let mut end = end;
         if let Some(entry) = self.jobs.get_mut(key) {
             entry.state = JobState::Queued;
+            end = if entry.is_over() { End::Front } else { end };
         }
         let queue = self.projects.entry(key.project.clone()).or_default();
         if queue.is_empty() {

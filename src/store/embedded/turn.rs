@@ -46,10 +46,18 @@ pub(super) struct Turn {
     pub(super) job: usize,
 }
 
+/// A job that waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting<'q> {
+    pub(super) pipeline: &'q str,
+    /// No step of it runs any more, so that it needs no slot. Such ones are at the front.
+    pub(super) is_over: bool,
+}
+
 /// The next job that the limits let run, and what is full before it. All of the ring is looked at: it is in memory.
 pub(super) fn next<'q>(
     (ring, queues): (&VecDeque<String>, &HashMap<String, VecDeque<TicketKey>>),
-    pipeline_of: impl Fn(&TicketKey) -> Option<&'q str>,
+    job_of: impl Fn(&TicketKey) -> Option<Waiting<'q>>,
     running: &Running<'_>,
     limits: &Concurrency,
 ) -> (Option<Turn>, BTreeSet<Full>) {
@@ -57,11 +65,15 @@ pub(super) fn next<'q>(
     for (project, name) in ring.iter().enumerate() {
         if limits.project_is_full(name, running.of_project(name)) {
             full.insert(Full::Project(name.clone()));
+            let first = queues.get(name).and_then(VecDeque::front).and_then(&job_of);
+            if first.is_some_and(|first| first.is_over) {
+                return (Some(Turn { project, job: 0 }), full);
+            }
             continue;
         }
         let waiting = queues.get(name).into_iter().flatten().take(LOOK_AHEAD).enumerate();
-        for (job, pipeline) in waiting.filter_map(|(job, key)| Some((job, pipeline_of(key)?))) {
-            if !limits.pipeline_is_full(pipeline, running.of_pipeline(pipeline)) {
+        for (job, Waiting { pipeline, is_over }) in waiting.filter_map(|(job, key)| Some((job, job_of(key)?))) {
+            if is_over || !limits.pipeline_is_full(pipeline, running.of_pipeline(pipeline)) {
                 return (Some(Turn { project, job }), full);
             }
             full.insert(Full::Pipeline(pipeline.to_owned()));

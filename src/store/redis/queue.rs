@@ -189,7 +189,8 @@ fn read_lease(fields: &[String], consumer: &str, term: (Instant, Duration)) -> R
     let epoch = codec::number(field(0), "epoch", field(5))?;
     let earlier = codec::run_result(field(0), field(7), field(8).to_owned())?;
     let lease = JobLease::obtained(job, (attempt, epoch, field(6).to_owned()), earlier, term);
-    Ok(lease.held_by(consumer).asked_to_stop(codec::withdrawal(field(9), field(10))))
+    let age = Duration::from_millis(codec::number(field(0), "age", field(11))?);
+    Ok(lease.held_by(consumer).asked_to_stop(codec::withdrawal(field(9), field(10))).claimed_ago(age))
 }
 
 /// Sets a job aside that the script could read and we could not. `epoch` is that of its take, empty before the first.

@@ -81,9 +81,11 @@ fn what_is_tried_again_or_dropped_says_why() {
 #[test]
 fn a_run_that_was_just_claimed_has_no_comment_yet() {
     let pace = Pace::default();
-    assert!(!pace.may_have_comment(&uuid::Uuid::now_v7().to_string()));
-    assert!(pace.may_have_comment(&job(AskedBy::TriggerLabel).run_id));
-    assert!(!pace.may_have_comment("no uuid"));
+    let now = uuid::Uuid::now_v7().to_string();
+    assert!(!pace.may_have_comment(&now, Duration::ZERO) && !pace.may_have_comment(&now, Duration::from_secs(4)));
+    assert!(pace.may_have_comment(&now, Duration::from_secs(5)), "the store knows better");
+    assert!(pace.may_have_comment(&job(AskedBy::TriggerLabel).run_id, Duration::ZERO));
+    assert!(!pace.may_have_comment("no uuid", Duration::ZERO));
     assert!(claimed_ago("017F22E2-79B0-7CC3-98C4-DC0C0C07398F") > Duration::from_secs(86_400));
 }
 

@@ -53,16 +53,23 @@ local function leave_queue(project, ticket, place)
   end
 end
 
--- The first entry of the next project that may run now. What is full keeps its place. Without one, and when not all of the
+-- The first entry of the next project that may run now, or that is over and needs no slot: such ones are at the front. What
+-- is full keeps its place. Without one, and when not all of the
 -- ring was looked at, also the milliseconds after which to ask again: the rest is first then.
 local function pop()
   local looks = 0
   local ring = call('LRANGE', RING, 0, -1)
   for turn, project in ipairs(ring) do
-    if not is_full('project', project) then
+    if is_full('project', project) then
+      local first = call('LINDEX', project_key(project), 0)
+      if first and is_over(first) then
+        leave_queue(project, first, 1)
+        return first
+      end
+    else
       local waiting = call('LRANGE', project_key(project), 0, pipelines_limited and LOOK_AHEAD - 1 or 0)
       for place, ticket in ipairs(waiting) do
-        if not (pipelines_limited and is_full('pipeline', pipeline_of(ticket))) then
+        if not (pipelines_limited and is_full('pipeline', pipeline_of(ticket))) or is_over(ticket) then
           leave_queue(project, ticket, place)
           return ticket
         end

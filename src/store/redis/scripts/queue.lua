@@ -117,10 +117,16 @@ local function announce(ticket)
   redis.pcall('PUBLISH', 'agentsmith:announce:jobs', ticket)
 end
 
--- Makes a job visible. end_of_queue: 'front' or 'back'.
+-- True when no step of the job runs any more: it has a result, or was asked to stop, and only that is left to show.
+local function is_over(ticket)
+  local ends = redis.pcall('HMGET', job_key(ticket), 'verdict', 'stop')
+  return not ends.err and (ends[1] or ends[2]) and true or false
+end
+
+-- Makes a job visible. end_of_queue: 'front' or 'back'. One that is over goes to the front: it is done in a moment.
 local function enqueue(ticket, end_of_queue)
   local project = project_of(ticket)
-  local push = end_of_queue == 'front' and 'LPUSH' or 'RPUSH'
+  local push = (end_of_queue == 'front' or is_over(ticket)) and 'LPUSH' or 'RPUSH'
   if call(push, project_key(project), ticket) == 1 then
     call('RPUSH', RING, project)
   end

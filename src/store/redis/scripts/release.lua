@@ -8,6 +8,10 @@ if HOLD ~= 'lost' then
   end
   end_lease(TICKET, NOW)
   local delay = tonumber(ARGV[14])
+  -- The next consumer only says that it was cancelled.
+  if ARGV[13] == 'broken' and call('HEXISTS', JOB, 'stop') == 1 then
+    delay = 0
+  end
   if delay > 0 then
     call('HSET', JOBS, TICKET, 'queued')
     call('ZADD', DELAYED, text(NOW + delay), TICKET)

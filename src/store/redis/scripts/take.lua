@@ -1,8 +1,8 @@
 -- Takes the next job: the next project of the ring, the first of its queue. What that is, pop.lua or pop_within.lua says.
 -- ARGV: 1 consumer, 2 lease in milliseconds, 3 candidate for the generation, 4 token of this question,
 --       5 'again' when the same question was asked before and no answer came, else '', and see pop_within.lua
--- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment, stop, stop by },
---        { set aside ... }, {} }
+-- Returns { 'job', { ticket, pipeline, run id, asked by, attempt, epoch, generation, verdict, comment, stop, stop by,
+--        milliseconds since it was claimed }, { set aside ... }, {} }
 --      or { 'none', { milliseconds after which to ask again, or '' }, { set aside ... }, { kind and name of what is full ... } }
 
 -- Writes the lease down. The answer to the caller.
@@ -10,7 +10,9 @@ local function lease(ticket, job, attempt, epoch, aside)
   call('HSET', job_key(ticket), 'attempt', attempt, 'epoch', epoch, 'consumer', ARGV[1], 'taken_at', text(NOW), 'take', ARGV[4])
   call('ZADD', RUNNING, text(NOW + tonumber(ARGV[2])), ticket)
   call('HSET', JOBS, ticket, 'running')
-  local fields = { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7], job[8], job[9] }
+  local age = NOW - (tonumber(call('HGET', job_key(ticket), 'recorded_at')) or NOW)
+  local fields = { ticket, job[1], job[2], job[3], attempt, epoch, generation(ARGV[3]), job[6], job[7], job[8], job[9],
+    text(math.max(0, age)) }
   return { 'job', fields, aside, {} }
 end
 
