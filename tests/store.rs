@@ -90,6 +90,7 @@ conformance! {
     }
     budget {
         attempts_count_once_and_up_to_the_limit,
+        an_attempt_that_is_handed_back_counts_once,
         attempts_stop_counting_after_the_window,
         a_stale_epoch_begins_nothing,
         the_time_of_all_attempts_adds_up,

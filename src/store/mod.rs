@@ -233,7 +233,7 @@ pub trait Store: Send + Sync + 'static {
         self.take_within(consumer, ttl, wait, &Concurrency::NONE).await
     }
     /// Asks, right before the steps of an attempt begin, whether these limits let them, and counts the attempt if so. The
-    /// same lease is counted once, however often it asks. From then until the lease ends the time counts for the run. What
+    /// same attempt is counted once, however often it asks and is handed back. From then until the lease ends the time counts for the run. What
     /// was counted is lost with the data.
     async fn begin_attempt(&self, lease: &JobLease, limits: &AttemptLimits<'_>) -> Result<Attempt>;
     /// Heartbeat: extends the lease in the store and, on success, the lease's own deadline.

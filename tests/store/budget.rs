@@ -45,6 +45,25 @@ pub(crate) async fn attempts_count_once_and_up_to_the_limit(store: Arc<dyn Store
     assert!(store.finish(&lease).await.unwrap());
 }
 
+/// A restart of the server is no attempt of the ticket's.
+pub(crate) async fn an_attempt_that_is_handed_back_counts_once(store: Arc<dyn Store>) {
+    enqueue(&*store, "p", "1").await;
+    let mut lease = take(&*store, LONG).await;
+    for _ in 0..3 {
+        assert!(matches!(begin(&*store, &lease, &limits(1)).await, Attempt::Begun { .. }));
+        assert!(store.release(&lease, ReleaseReason::HandedBack, Duration::ZERO).await.unwrap());
+        lease = take(&*store, LONG).await;
+    }
+    assert!(matches!(begin(&*store, &lease, &limits(1)).await, Attempt::Begun { .. }));
+    let lease = next_attempt(&*store, lease).await;
+    assert!(matches!(begin(&*store, &lease, &limits(1)).await, Attempt::NoneLeft { .. }), "the next one is another");
+    assert!(store.finish(&lease).await.unwrap());
+    enqueue(&*store, "p", "1").await;
+    let lease = take(&*store, LONG).await;
+    assert!(matches!(begin(&*store, &lease, &limits(1)).await, Attempt::NoneLeft { .. }), "and so is another run");
+    assert!(store.finish(&lease).await.unwrap());
+}
+
 pub(crate) async fn attempts_stop_counting_after_the_window(store: Arc<dyn Store>) {
     let limits = AttemptLimits { window: SHORT, ..limits(1) };
     enqueue(&*store, "p", "1").await;

@@ -11,9 +11,13 @@ use tokio::time::Instant;
 use super::expiring::Expiring;
 use crate::store::limits::MAX_COUNTED;
 
-/// Epochs and times of attempts, the oldest first.
+/// Runs, numbers and times of attempts, the oldest first.
 #[derive(Debug)]
-pub(super) struct Attempts(Expiring<String, Vec<(u64, Instant)>>);
+pub(super) struct Attempts(Expiring<String, Vec<(Number, Instant)>>);
+
+/// A run and the number of its attempt. One that is handed back keeps its number, and so counts once however often it is
+/// begun.
+pub(super) type Number = (String, u32);
 
 impl Default for Attempts {
     fn default() -> Self {
@@ -22,31 +26,31 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// Counts the attempt of this epoch, once, and says when there is room for one more.
+    /// Counts this attempt, once, and says when there is room for one more.
     ///
     /// # Errors
     /// When there is room for this one.
     pub(super) fn count(
         &mut self,
-        (counted_for, epoch): (&str, u64),
+        (counted_for, attempt): (&str, Number),
         most: NonZeroUsize,
         window: Duration,
         now: Instant,
     ) -> Result<Duration, Duration> {
-        let counts = |(_, at): &(u64, Instant)| now.saturating_duration_since(*at) < window;
+        let counts = |(_, at): &(Number, Instant)| now.saturating_duration_since(*at) < window;
         let known = self.0.get(&counted_for.to_owned(), now).into_iter().flatten();
-        let mut begun: Vec<(u64, Instant)> = known.copied().filter(counts).collect();
-        let room_in = |begun: &[(u64, Instant)]| {
+        let mut begun: Vec<(Number, Instant)> = known.cloned().filter(counts).collect();
+        let room_in = |begun: &[(Number, Instant)]| {
             let last = begun.len().checked_sub(most.get()).map(|over| begun[over].1);
             last.map_or(Duration::ZERO, |last| (last + window).saturating_duration_since(now))
         };
-        if begun.iter().any(|(known, _)| *known == epoch) {
+        if begun.iter().any(|(known, _)| *known == attempt) {
             return Ok(room_in(&begun));
         }
         if begun.len() >= most.get() {
             return Err(room_in(&begun));
         }
-        begun.push((epoch, now));
+        begun.push((attempt, now));
         let next_in = room_in(&begun);
         self.0.set(counted_for.to_owned(), begun, now + window, now);
         Ok(next_in)

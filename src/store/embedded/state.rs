@@ -79,7 +79,8 @@ impl State {
         if limits.wall.zip(spent).is_some_and(|(wall, spent)| spent >= wall) {
             return Attempt::NoTimeLeft;
         }
-        let count = |most| self.attempts.count((limits.counted_for, epoch), most, limits.window, now);
+        let attempt = (lease.job.run_id.clone(), lease.attempt);
+        let count = |most| self.attempts.count((limits.counted_for, attempt), most, limits.window, now);
         match limits.attempts.map_or(Ok(Duration::ZERO), count) {
             Err(room_in) => Attempt::NoneLeft { room_in },
             Ok(next_in) => Attempt::Begun { spent: self.queue.begin(key, now), next_in },

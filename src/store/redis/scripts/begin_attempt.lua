@@ -7,6 +7,8 @@ if HOLD == 'lost' then
   return { HOLD, GENERATION_NOW }
 end
 local counted, most, window = attempts_key(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+-- One that is handed back keeps its number, and so counts once however often it is begun.
+local ATTEMPT = ARGV[7] .. ':' .. ARGV[9]
 
 -- How long until fewer than the most are counted.
 local function room_in()
@@ -26,11 +28,11 @@ end
 local next_in = '0'
 if most then
   call('ZREMRANGEBYSCORE', counted, '-inf', text(NOW - window))
-  if not call('ZSCORE', counted, ARGV[2]) then
+  if not call('ZSCORE', counted, ATTEMPT) then
     if call('ZCARD', counted) >= most then
       return { HOLD, GENERATION_NOW, 'none-left', spent, room_in() }
     end
-    call('ZADD', counted, text(NOW), ARGV[2])
+    call('ZADD', counted, text(NOW), ATTEMPT)
     call('PEXPIRE', counted, ARGV[15])
   end
   next_in = room_in()

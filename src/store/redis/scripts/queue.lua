@@ -56,7 +56,7 @@ local function run_key(run_id)
   return '{' .. JOBS .. '}:run:' .. run_id
 end
 
--- The attempts that were begun for a ticket: epoch by time.
+-- The attempts that were begun for a ticket: run and number of the attempt by time.
 local function attempts_key(counted_for)
   return '{' .. JOBS .. '}:attempts:' .. counted_for
 end
