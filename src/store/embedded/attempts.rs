@@ -39,7 +39,7 @@ impl Attempts {
     ) -> Result<Duration, Duration> {
         let counts = |(_, at): &(Number, Instant)| now.saturating_duration_since(*at) < window;
         let known = self.0.get(&counted_for.to_owned(), now).into_iter().flatten();
-        let mut begun: Vec<(Number, Instant)> = known.cloned().filter(counts).collect();
+        let mut begun: Vec<(Number, Instant)> = known.filter(|begun| counts(begun)).cloned().collect();
         let room_in = |begun: &[(Number, Instant)]| {
             let last = begun.len().checked_sub(most.get()).map(|over| begun[over].1);
             last.map_or(Duration::ZERO, |last| (last + window).saturating_duration_since(now))
