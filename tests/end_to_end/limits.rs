@@ -119,7 +119,8 @@ async fn attempts_of_a_day_are_counted_over_runs_and_names(backend: Backend) {
     let door = scene.world.door(scene.stored.store.clone());
     let (_, outcome) = door.comment(TRACKER, number, "wim", "/agent-smith retry").await;
     assert!(matches!(outcome, Outcome::Claimed(_)), "{outcome:?}");
-    let comments = scene.world.ticket(TRACKER, number).comments.len();
+    // The first result and the command; whether the next result is there already is a matter of luck.
+    let comments = 2;
     let said = scene.fails(number, comments + 1).await;
     assert!(said.contains("did not begin pipeline") && said.contains("attempts_per_day"), "{said}");
     scene.nothing_is_live().await;
