@@ -164,6 +164,29 @@ async fn a_branch_with_a_change_request_stays_as_it_is() {
     assert_eq!(world.ask(&["log", "--format=%s", &format!("main..{BRANCH}")]), "It crashes");
 }
 
+/// Whoever stopped it knows that there is more to come.
+#[tokio::test]
+async fn a_run_that_is_stopped_behind_its_change_request_keeps_what_is_there() {
+    let (world, attempt) = (World::new().await, Attempt::default());
+    let reached = world.root.path().join("reached");
+    let steps = format!(
+        "[{{checkout: {{keep_work: true}}}}, {{run: 'echo fixed > bug.txt'}}, {{commit: {{}}}}, {{push: {{}}}},
+        {{open_change_request: {{}}}}, {{run: 'echo half > more; touch {}; sleep 600'}}]",
+        reached.display()
+    );
+    let stop = async {
+        while !reached.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        attempt.stop.ask(StopReason::Withdrawn(Withdrawal::new(Cause::Cancelled, None)));
+    };
+    let (report, ()) = tokio::join!(world.attempt(&world.runner, &steps, &attempt), stop);
+    assert!(matches!(report.outcome, Outcome::Stopped(StopReason::Withdrawn(_))), "{:?}", report.outcome);
+    assert_eq!(report.kept.branch.as_deref(), Some(BRANCH), "{}", log(&report));
+    assert_eq!(world.ask(&["log", "--format=%s", &format!("main..{BRANCH}")]), "wip: It crashes\nIt crashes");
+    assert_eq!(world.ask(&["show", &format!("{BRANCH}:more")]), "half");
+}
+
 /// Where a person would look first: what has changed.
 #[tokio::test]
 async fn a_kept_workspace_is_a_repository_without_a_credential() {

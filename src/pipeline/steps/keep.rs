@@ -20,7 +20,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 const LAST_LIMIT: Duration = Duration::from_secs(4);
 
 /// Commits and pushes with a subject that tells everybody that it is not finished. Returns the branch where the work is.
-/// Once there is a change request people look at the branch, and it stays as it is.
+/// A run that failed behind its change request leaves the branch as it is, because people look at it; one that somebody
+/// stopped has more to come.
 pub(in crate::pipeline) async fn keep_work(context: &mut StepContext<'_>, outcome: &Outcome) -> Option<String> {
     let wanted = context.state.checkout.as_ref().is_some_and(|checkout| checkout.keep_work);
     let limit = match outcome {
@@ -28,7 +29,8 @@ pub(in crate::pipeline) async fn keep_work(context: &mut StepContext<'_>, outcom
         Outcome::Stopped(StopReason::ShuttingDown) => LAST_LIMIT,
         Outcome::Stopped(StopReason::Withdrawn(_)) | Outcome::Failed(_) => LIMIT,
     };
-    if !wanted || context.state.change_request.is_some() {
+    let is_offered = context.state.change_request.is_some() && matches!(outcome, Outcome::Failed(_));
+    if !wanted || is_offered {
         return None;
     }
     let (run, deadline) = (context.run, Instant::now() + limit);
