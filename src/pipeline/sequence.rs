@@ -195,13 +195,15 @@ impl<'a> Sequence<'a> {
         let ended = steps::carry_out(&step.action, &mut context, stop).await;
         let (left, said) = (context.left_behind, std::mem::take(&mut context.outputs));
         self.left_behind += left;
+        // What the group tells is asked for before anything is done to it.
+        let limited = confinement.cause(&ended, before);
         confinement.end_step();
         if let Some(request) = &self.state.change_request {
             progress::found(&self.run.progress, request);
         }
         self.exit_code = if let Ended::Exit(code) = ended { Some(code) } else { None };
         self.remember(step, &ended, (&outputs, said));
-        if let Some(cause) = confinement.cause(&ended, before) {
+        if let Some(cause) = limited {
             return StepEnd::Failed(cause);
         }
         let cause = match ended {
