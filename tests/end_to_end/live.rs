@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use agent_smith::app::App;
 use agent_smith::claim::Recall;
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::pipeline::report::live::{Pace, marker};
@@ -13,7 +14,7 @@ use agent_smith::store::Withdrawn;
 use agent_smith::ticket::{PlatformKind, TicketKey};
 
 use crate::support::world::{BOUND, Settings, World, eventually, has_result};
-use crate::{Backend, on_both_stores};
+use crate::{Backend, Stored, on_both_stores};
 
 on_both_stores!(
     a_run_that_waits_and_lasts_has_one_comment_that_grows,
@@ -65,7 +66,33 @@ async fn gated() -> World {
     world
 }
 
+/// A server with one slot, and the run that has it and waits at its first gate.
+struct Busy {
+    world: World,
+    stored: Stored,
+    app: App,
+    first: u64,
+}
+
+impl Busy {
+    async fn on(backend: Backend) -> Self {
+        let (world, stored) = (gated().await, backend.open());
+        let app = world.start_at(at_once(), stored.store.clone(), "one", &[]).await;
+        let first = world.ask(TRACKER, "Runs");
+        world.says(first, "**step 1 of 2**").await;
+        Self { world, stored, app, first }
+    }
+}
+
 impl World {
+    /// Ann cancels a job that waits.
+    async fn drop_from_the_queue(&self, stored: &Stored, number: u64) {
+        let mut door = self.door(stored.store.clone());
+        door.claims = door.claims.at_pace(at_once());
+        let withdrawn = door.withdraw("api", number, Recall::Cancelled { by: Some("ann") }).await;
+        assert!(matches!(withdrawn, Withdrawn::Dropped(_)), "{withdrawn:?}");
+    }
+
     fn open_gate(&self, gate: &str) {
         std::fs::write(self.path(gate), "").unwrap();
     }
@@ -246,17 +273,11 @@ async fn a_comment_that_a_person_deleted_comes_back_with_the_result(backend: Bac
 }
 
 async fn a_job_that_is_cancelled_while_it_waits_says_who_did_it(backend: Backend) {
-    let (world, stored) = (gated().await, backend.open());
-    let app = world.start_at(at_once(), stored.store.clone(), "one", &[]).await;
-    let first = world.ask(TRACKER, "Runs");
-    world.says(first, "**step 1 of 2**").await;
+    let Busy { world, stored, app, first } = Busy::on(backend).await;
     let second = world.ask(TRACKER, "Waits");
     world.says(second, "**position 1 of 1**").await;
     let comment = world.comment_id(second);
-    let mut door = world.door(stored.store.clone());
-    door.claims = door.claims.at_pace(at_once());
-    let withdrawn = door.withdraw("api", second, Recall::Cancelled { by: Some("ann") }).await;
-    assert!(matches!(withdrawn, Withdrawn::Dropped(_)), "{withdrawn:?}");
+    world.drop_from_the_queue(&stored, second).await;
     let said = world.says(second, "**cancelled**, because it was cancelled by `ann`.").await;
     assert!(said.contains("Add the label `agent-smith:pending`"), "nobody hears commands here: {said}");
     world.open_gate("one");
@@ -270,10 +291,7 @@ async fn a_job_that_is_cancelled_while_it_waits_says_who_did_it(backend: Backend
 
 /// Nobody hears of it before the job is taken.
 async fn a_ticket_that_is_closed_while_it_waits_says_so(backend: Backend) {
-    let (world, stored) = (gated().await, backend.open());
-    let app = world.start_at(at_once(), stored.store.clone(), "one", &[]).await;
-    let first = world.ask(TRACKER, "Runs");
-    world.says(first, "**step 1 of 2**").await;
+    let Busy { world, stored, app, first } = Busy::on(backend).await;
     let second = world.ask(TRACKER, "Waits");
     world.says(second, "**position 1 of 1**").await;
     // The last word is worth more than one attempt.
@@ -290,10 +308,7 @@ async fn a_ticket_that_is_closed_while_it_waits_says_so(backend: Backend) {
 }
 
 async fn whoever_tells_a_ticket_that_it_waits_is_waited_for(backend: Backend) {
-    let (world, stored) = (gated().await, backend.open());
-    let app = world.start_at(at_once(), stored.store.clone(), "one", &[]).await;
-    let first = world.ask(TRACKER, "Runs");
-    world.says(first, "**step 1 of 2**").await;
+    let Busy { world, stored, app, first } = Busy::on(backend).await;
     let new_comments = world.sim.faults().hold(Match::new("POST", "/comments"));
     let second = world.ask(TRACKER, "Waits");
     assert!(new_comments.reached(1, BOUND).await, "its place in line is on its way to the ticket");

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use agent_smith::claim::Recall;
 use agent_smith::job::{AskedBy, Job, JobState};
 use agent_smith::lifecycle::Lifecycle;
 use agent_smith::pipeline::report::live::{Pace, marker};
 use agent_smith::platform::Comment;
 use agent_smith::sim::Match;
-use agent_smith::store::Withdrawn;
 use agent_smith::ticket::{PlatformKind, TicketKey};
 
-use super::{TRACKER, at_once, gated, while_it_runs};
+use super::{Busy, TRACKER, at_once, while_it_runs};
 use crate::support::world::{BOUND, Settings, World, eventually};
 use crate::{Backend, on_both_stores};
 
@@ -36,10 +34,7 @@ async fn a_failed_run_that_is_cancelled_before_it_is_begun_again_says_so(backend
         (view.state == JobState::Queued).then_some(())
     })
     .await;
-    let mut door = world.door(stored.store.clone());
-    door.claims = door.claims.at_pace(at_once());
-    let withdrawn = door.withdraw("api", number, Recall::Cancelled { by: Some("ann") }).await;
-    assert!(matches!(withdrawn, Withdrawn::Dropped(_)), "{withdrawn:?}");
+    world.drop_from_the_queue(&stored, number).await;
     let said = world.says(number, "**cancelled**, because it was cancelled by `ann`.").await;
     assert!(!said.contains("did not run"), "an attempt of it ran: {said}");
     assert_eq!(world.shows(TRACKER, number, None).await.comments.len(), 1);
@@ -49,17 +44,11 @@ async fn a_failed_run_that_is_cancelled_before_it_is_begun_again_says_so(backend
 
 /// Whoever drops the job does not wait for ever for the one who tells the ticket that it waits.
 async fn a_slow_platform_leaves_no_dropped_job_in_its_line(backend: Backend) {
-    let (world, stored) = (gated().await, backend.open());
-    let app = world.start_at(at_once(), stored.store.clone(), "one", &[]).await;
-    let first = world.ask(TRACKER, "Runs");
-    world.says(first, "**step 1 of 2**").await;
+    let Busy { world, stored, app, first } = Busy::on(backend).await;
     let new_comments = world.sim.faults().hold(Match::new("POST", "/comments"));
     let second = world.ask(TRACKER, "Waits");
     assert!(new_comments.reached(1, BOUND).await, "its place in line is on its way to the ticket");
-    let mut door = world.door(stored.store.clone());
-    door.claims = door.claims.at_pace(at_once());
-    let withdrawn = door.withdraw("api", second, Recall::Cancelled { by: Some("ann") }).await;
-    assert!(matches!(withdrawn, Withdrawn::Dropped(_)), "{withdrawn:?}");
+    world.drop_from_the_queue(&stored, second).await;
     drop(new_comments);
     world.says(second, "**cancelled**, because it was cancelled by `ann`.").await;
     assert_eq!(world.shows(TRACKER, second, None).await.comments.len(), 1);

@@ -6,10 +6,14 @@ fn says(platform: PlatformKind, body: &str, line: &str) -> bool {
     spoken_lines(platform, body).iter().any(|spoken| spoken.trim_end() == line)
 }
 
-#[test]
-fn code_quotes_and_hidden_text_are_not_the_authors_words() {
+/// Whether an order that stands where the template says is heard.
+fn of(platform: PlatformKind, template: &str) -> bool {
     let order = "/agent-smith cancel";
-    let of = |platform, template: &str| says(platform, &template.replace("ORDER", order), order);
+    says(platform, &template.replace("ORDER", order), order)
+}
+
+#[test]
+fn code_quotes_and_hidden_text_of_markdown_are_not_the_authors_words() {
     let markdown = [
         "ORDER",
         "please\nORDER\nthanks",
@@ -54,7 +58,10 @@ fn code_quotes_and_hidden_text_are_not_the_authors_words() {
     }
     assert!(!of(PlatformKind::GitLab, ">>>\n>>> print(1)\nORDER\n>>>"));
     assert!(!of(PlatformKind::GitLab, ">>>\nORDER\n>>>") && of(PlatformKind::GitLab, ">>>\nx\n>>>\n\nORDER"));
+}
 
+#[test]
+fn code_and_quotes_of_wiki_markup_are_not_the_authors_words() {
     for template in ["ORDER", "  ORDER", "{code}x{code}\nORDER", "{quote}\nx\n{quote}\nORDER", "{codes}\nORDER"] {
         assert!(of(PlatformKind::Jira, template), "{template:?}");
     }
@@ -71,7 +78,10 @@ fn code_quotes_and_hidden_text_are_not_the_authors_words() {
     for template in not_wiki {
         assert!(!of(PlatformKind::Jira, template), "{template:?}");
     }
+}
 
+#[test]
+fn code_quotes_and_hidden_text_of_html_are_not_the_authors_words() {
     let html =
         ["<div>ORDER</div>", "<p>please</p><p>ORDER</p>", "hello<br/>&nbsp;ORDER", "<pre>x</pre><div>ORDER</div>"];
     for template in html {
