@@ -39,7 +39,7 @@ Begin with:
 Environment:
   AGENTSMITH_CONFIG                path of the configuration file, default ./agentsmith.yml
   REDIS_URL                        redis://[user:password@]host[:port][/db], or rediss:// for TLS
-  GITHUB_TOKEN                     for `auth: token`; may read and write issues, and where pipelines push, contents and pull requests
+  GITHUB_TOKEN                     for `auth: token`; may write issues, and to push, contents and pull requests
   AGENTSMITH_OPERATOR_TOKEN        proves an operator to the server, for `runs`
   RUST_LOG                         log filter, such as info, debug or agent_smith=debug
   NO_COLOR                         no colours, also on a terminal
